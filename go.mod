@@ -1,0 +1,3 @@
+module hallpass
+
+go 1.26.0
