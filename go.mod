@@ -1,3 +1,8 @@
 module hallpass
 
 go 1.26.0
+
+require (
+	github.com/oklog/ulid/v2 v2.1.2
+	pgregory.net/rapid v1.3.0
+)
