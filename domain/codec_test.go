@@ -1,0 +1,252 @@
+package domain_test
+
+import (
+	"errors"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"hallpass/domain"
+)
+
+// pb and pv are protobuf fields with bytes and with a number.
+func pb(n protowire.Number, s string) string {
+	return string(protowire.AppendString(protowire.AppendTag(nil, n, protowire.BytesType), s))
+}
+
+func pv(n protowire.Number, v uint64) string {
+	return string(protowire.AppendVarint(protowire.AppendTag(nil, n, protowire.VarintType), v))
+}
+
+func TestDecodeRefuses(t *testing.T) {
+	const id = "0123456789abcdef"
+	const digest = id + id
+	head := func(typ string) string { return pb(1, typ) + pb(2, id) + pb(7, "acme") }
+	account := func(typ, body string) string { return head(typ) + pb(9, body) }
+	tokens := func(typ, body string) string { return head(typ) + pb(8, "t") + pb(9, body) }
+	union := pb(10, pv(1, 1))
+	issued := func(permissions string) string {
+		return tokens("token.issued.1", pv(6, 1)+pb(10, permissions)+pb(11, digest))
+	}
+	edited := func(body string) string { return tokens("token.edited.1", body) }
+	opened := head("account.opened.1")
+	resumed := head("account.resumed.1")
+	long := strings.Repeat("a", 65)
+
+	for name, ok := range map[string]string{
+		"opened":  account("account.opened.1", pb(1, "Acme")),
+		"resumed": resumed,
+		"issued":  issued(pv(1, 1) + pb(2, pb(1, "/")+pb(2, "*"))),
+		"edited":  edited(pb(1, "") + pv(4, 0)),
+	} {
+		if _, err := domain.Decode([]byte(ok)); err != nil {
+			t.Errorf("%s, which is right: %v", name, err)
+		}
+	}
+
+	for _, c := range []struct{ name, data, want string }{
+		{"nothing", "", "Fact field 2 is missing"},
+		{"too long", head("account.opened.1") + pb(9, pb(1, strings.Repeat("a", domain.MaxEventSize))), "longer than"},
+		{"no type", pb(2, id) + pb(7, "acme"), "Fact field 1 is a type that this version does not know"},
+		{"unknown type", head("device.born.1"), "device.born.1: Fact field 1 is a type that"},
+		{"unknown version", head("token.issued.2") + pb(8, "t"), "token.issued.2: Fact field 1 is a type that"},
+		{"a type that is none", head("hp_secret\n"), "an event without a proper type: "},
+		{"short id", pb(1, "account.resumed.1") + pb(2, id[1:]) + pb(7, "acme"), "Fact field 2 does not have 16 bytes"},
+		{"long id", pb(1, "account.resumed.1") + pb(2, id+"0") + pb(7, "acme"), "Fact field 2 does not have 16 bytes"},
+		{"no account", pb(1, "account.resumed.1") + pb(2, id), "Fact field 7 is missing"},
+		{"bad account", pb(1, "account.resumed.1") + pb(2, id) + pb(7, "a.b"), "Fact field 7 holds bytes that no id has"},
+		{"long account", pb(1, "account.resumed.1") + pb(2, id) + pb(7, long), "Fact field 7 is too long for an id"},
+		{"bad token", head("token.enabled.1") + pb(8, "a b"), "Fact field 8 holds bytes that no id has"},
+		{"token event without token", head("token.enabled.1"), "Fact field 8 names a token where"},
+		{"account event with token", resumed + pb(8, "t"), "Fact field 8 names a token where"},
+		{"unknown field", resumed + pb(10, "x"), "Fact field 10 is unknown"},
+		{"unknown high field", resumed + pb(16, "x"), "Fact field 16 or above is unknown"},
+		{"field 0", resumed + "\x02\x00", "Fact field 0 is unknown"},
+		{"repeated", resumed + pb(7, "acme"), "Fact field 7 is repeated, out of order"},
+		{"required and repeated", pb(1, "account.resumed.1") + head("account.resumed.1"), "Fact field 2 is missing where there is field"},
+		{"out of order", resumed + pv(5, 1), "Fact field 5 is repeated, out of order"},
+		{"required and out of order", pb(1, "account.resumed.1") + pb(7, "acme") + pb(2, id), "Fact field 2 is missing where there is field"},
+		{"wrong wire type", pb(1, "account.resumed.1") + pb(2, id) + pb(3, "x") + pb(7, "acme"), "Fact field 7 is missing where there is field 3 with wire type"},
+		{"group", pb(1, "account.resumed.1") + pb(2, id) + "\x1b\x1c" + pb(7, "acme"), "Fact field 7 is missing where there is field 3 with wire type"},
+		{"zero time", pb(1, "account.resumed.1") + pb(2, id) + pv(3, 0) + pb(7, "acme"), "Fact field 3 is there although it is zero"},
+		{"long varint", pb(1, "account.resumed.1") + pb(2, id) + "\x18\x81\x00" + pb(7, "acme"), "Fact field 3 has a number in more bytes than it needs"},
+		{"varint over 64 bits", pb(1, "account.resumed.1") + pb(2, id) + "\x18\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02" + pb(7, "acme"), "Fact field 3 has a number of more than 64 bits"},
+		{"endless varint", pb(1, "account.resumed.1") + pb(2, id) + "\x18" + strings.Repeat("\xff", 12), "Fact field 3 has a number without an end"},
+		{"cut varint", pb(1, "account.resumed.1") + pb(2, id) + "\x18\xff", "Fact field 3 has a number without an end"},
+		{"key alone", pb(1, "account.resumed.1") + pb(2, id) + "\x18", "Fact field 3 has a number without an end"},
+		{"long length", pb(1, "account.resumed.1") + pb(2, id) + "\x3a\x81\x00a", "Fact field 7 has a number in more bytes than it needs"},
+		{"cut string", pb(1, "account.resumed.1") + pb(2, id) + "\x3a\x05acm", "Fact field 7 is cut short"},
+		{"huge length", pb(1, "account.resumed.1") + pb(2, id) + "\x3a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01acm", "Fact field 7 is cut short"},
+		{"empty request", pb(1, "account.resumed.1") + pb(2, id) + pb(6, "") + pb(7, "acme"), "Fact field 6 is there although it is empty"},
+		{"request not UTF-8", pb(1, "account.resumed.1") + pb(2, id) + pb(6, "\xff") + pb(7, "acme"), "Fact field 6 is not valid UTF-8"},
+		{"empty body", resumed + pb(9, ""), "Fact field 9 is there although it is empty"},
+		{"body of an event without fields", resumed + pb(9, "x"), "account.resumed.1: AccountResumed1 field 15 is unknown"},
+		{"trailing byte", resumed + "\x00", "Fact field 0 is unknown"},
+
+		{"empty actor", pb(1, "account.resumed.1") + pb(2, id) + pb(4, "") + pb(7, "acme"), "Actor field 1 is missing"},
+		{"actor without token", pb(1, "account.resumed.1") + pb(2, id) + pb(4, pb(1, "a")) + pb(7, "acme"), "Actor field 2 is missing"},
+		{"actor with a bad id", pb(1, "account.resumed.1") + pb(2, id) + pb(4, pb(1, "ä")+pb(2, "b")) + pb(7, "acme"), "Actor field 1 holds bytes that no id has"},
+		{"actor with more", pb(1, "account.resumed.1") + pb(2, id) + pb(4, pb(1, "a")+pb(2, "b")+pb(4, "c")) + pb(7, "acme"), "Actor field 4 is unknown"},
+
+		{"empty name", opened + pb(9, pb(1, "")), "AccountOpened1 field 1 is there although it is empty"},
+		{"name not UTF-8", opened + pb(9, pb(1, "a\xc0\xaf")), "AccountOpened1 field 1 is not valid UTF-8"},
+		{"genesis without stream", head("genesis.1"), "Genesis1 field 1 is missing"},
+		{"no reason", head("account.closed.1"), "AccountClosed1 field 1 is missing"},
+		{"unknown reason", account("account.closed.1", pb(1, pb(1, "bored"))), "Reason field 1 is a value that"},
+		{"reason without code", account("account.suspended.1", pb(1, pb(2, "text"))), "Reason field 1 is a value that"},
+		{"empty reason", tokens("token.revoked.1", pb(1, "")), "Reason field 1 is a value that"},
+
+		{"no kind", tokens("token.issued.1", union+pb(11, digest)), "TokenIssued1 field 6 is missing"},
+		{"kind 0", tokens("token.issued.1", pv(6, 0)+union+pb(11, digest)), "TokenIssued1 field 6 is there although it is zero"},
+		{"unknown kind", tokens("token.issued.1", pv(6, 2)+union+pb(11, digest)), "TokenIssued1 field 6 is a value that"},
+		{"kind that is 1 modulo 256", tokens("token.issued.1", pv(6, 257)+union+pb(11, digest)), "TokenIssued1 field 6 is a value that"},
+		{"flag of 0", tokens("token.issued.1", pv(5, 0)+pv(6, 1)+union+pb(11, digest)), "TokenIssued1 field 5 is there although it is zero"},
+		{"flag of 2", tokens("token.issued.1", pv(5, 2)+pv(6, 1)+union+pb(11, digest)), "TokenIssued1 field 5 is neither true nor false"},
+		{"no permissions", tokens("token.issued.1", pv(6, 1)+pb(11, digest)), "TokenIssued1 field 10 is missing"},
+		{"no digest", tokens("token.issued.1", pv(6, 1)+union), "TokenIssued1 field 11 is missing"},
+		{"short digest", tokens("token.rotated.1", pb(1, digest[1:])), "TokenRotated1 field 1 does not have 32 bytes"},
+		{"unknown field in an event", tokens("token.rotated.1", pb(1, digest)+pv(3, 1)), "token.rotated.1: TokenRotated1 field 3 is unknown"},
+		{"no mode", issued(""), "Permissions field 1 is missing"},
+		{"unknown mode", issued(pv(1, 3)), "Permissions field 1 is a value that"},
+		{"deny before allow", issued(pv(1, 1) + pb(3, pb(1, "/")) + pb(2, pb(1, "/"))), "Permissions field 2 is repeated, out of order"},
+		{"unknown field in permissions", issued(pv(1, 1) + pb(4, "")), "Permissions field 4 is unknown"},
+		{"empty grant", issued(pv(1, 1) + pb(2, "")), "Grant field 1 is no path"},
+		{"grant without slash", issued(pv(1, 1) + pb(2, pb(1, "device"))), "Grant field 1 is no path"},
+		{"empty action", issued(pv(1, 1) + pb(2, pb(1, "/")+pb(2, ""))), "Grant field 2 is there although it is empty"},
+		{"second action not UTF-8", issued(pv(1, 1) + pb(2, pb(1, "/")+pb(2, "a")+pb(2, "\x80"))), "Grant field 2 is not valid UTF-8"},
+		{"cut action", issued(pv(1, 1) + pb(2, pb(1, "/")+pb(2, "a")+"\x12\x05a")), "Grant field 2 is cut short"},
+		{"unknown field in a grant", issued(pv(1, 1) + pb(2, pb(1, "/")+pv(3, 1)+pv(4, 1))), "Grant field 4 is unknown"},
+
+		{"name there as a number", edited(pv(1, 1)), "TokenEdited1 field 1 is repeated, out of order, or of"},
+		{"name not UTF-8 in an edit", edited(pb(1, "\xed\xa0\x80")), "TokenEdited1 field 1 is not valid UTF-8"},
+		{"enabled of 2 in an edit", edited(pv(4, 2)), "TokenEdited1 field 4 is neither true nor false"},
+		{"name twice in an edit", edited(pb(1, "a") + pb(1, "b")), "TokenEdited1 field 1 is repeated, out of order"},
+		{"long varint in an edit", edited("\x28\x80\x00"), "TokenEdited1 field 5 has a number in more bytes than it needs"},
+		{"empty tag", edited(pb(3, pb(1, ""))), "keys that are empty, repeated or out of order"},
+		{"tag twice", edited(pb(3, pb(1, pb(1, "a"))+pb(1, pb(1, "a")+pb(2, "x")))), "keys that are empty, repeated or out of order"},
+		{"tags out of order", edited(pb(3, pb(1, pb(1, "b"))+pb(1, pb(1, "a")))), "keys that are empty, repeated or out of order"},
+		{"unknown field in a tag", edited(pb(3, pb(1, pb(1, "a")+pb(3, "x")))), "Tag field 3 is unknown"},
+		{"unknown field among tags", edited(pb(3, pb(1, pb(1, "a"))+pb(2, "x"))), "TagSet field 2 is unknown"},
+		{"cut tag", edited(pb(3, "\x0a\x05a")), "TagSet field 1 is cut short"},
+	} {
+		f, err := domain.Decode([]byte(c.data))
+		var unreadable *domain.UnreadableError
+		if !errors.As(err, &unreadable) || f != nil {
+			t.Errorf("%s: got %+v, error %v", c.name, f, err)
+		} else if !strings.Contains(unreadable.What, c.want) {
+			t.Errorf("%s:\n got %s\nwant …%s…", c.name, unreadable.What, c.want)
+		}
+	}
+}
+
+// canonical holds what makes a record's bytes comparable.
+func canonical(t *testing.T, data []byte) {
+	f, err := domain.Decode(data)
+	if err != nil {
+		return
+	}
+	if again := domain.Encode(f); string(again) != string(data) {
+		t.Fatalf("accepted\n     %x\nbut encodes it as\n     %x", data, again)
+	}
+}
+
+func TestWhatDecodeAcceptsHasOneForm(t *testing.T) {
+	for _, f := range goldens {
+		data := domain.Encode(&f)
+		for i := range data {
+			canonical(t, data[:i])
+			canonical(t, slices.Delete(slices.Clone(data), i, i+1))
+			canonical(t, slices.Insert(slices.Clone(data), i, data[i]))
+			canonical(t, slices.Insert(slices.Clone(data), i, 0))
+			changed := slices.Clone(data)
+			for range 255 {
+				changed[i]++
+				canonical(t, changed)
+			}
+		}
+	}
+}
+
+func TestDecodedFactsDoNotShareTheData(t *testing.T) {
+	want := goldens["token.issued.1"]
+	data := domain.Encode(&want)
+	f, err := domain.Decode(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	clear(data)
+	if !reflect.DeepEqual(*f, want) {
+		t.Errorf("after its data was overwritten it is %+v", *f)
+	}
+}
+
+func TestEncodePanicsRatherThanLosingFields(t *testing.T) {
+	defer func() {
+		if recover() == nil {
+			t.Error("a pointer to an event was encoded")
+		}
+	}()
+	f := golden(&domain.TokenDisabled{})
+	domain.Encode(&f)
+}
+
+// Lengths of one, two and three bytes, at every depth.
+func TestLongFieldsAreReadBack(t *testing.T) {
+	for _, n := range []int{1, 100, 126, 127, 128, 16_000, 16_382, 16_383, 16_384, 25_000} {
+		long := strings.Repeat("x", n)
+		p := domain.Permissions{Mode: domain.Union}
+		for range 2 {
+			p.Allow = append(p.Allow, domain.Grant{Resource: "/", Actions: []domain.Action{domain.Action(long), "b"}})
+		}
+		for _, e := range []domain.Event{
+			domain.AccountOpened{Name: long},
+			domain.TokenEdited{Permissions: &p},
+			domain.TokenEdited{Tags: &[]domain.Tag{{Key: "a" + long, Value: long}, {Key: "b"}, {Key: "c"}}},
+		} {
+			want := golden(e)
+			got, err := domain.Decode(domain.Encode(&want))
+			if err != nil {
+				t.Errorf("%d bytes in %s: %v", n, e.Type(), err)
+			} else if !reflect.DeepEqual(*got, want) {
+				t.Errorf("%d bytes in %s came back otherwise", n, e.Type())
+			}
+		}
+	}
+}
+
+// benchFact is an issued token with two grants and two tags.
+var benchFact = domain.Fact{
+	ID: goldenID, Time: 1_800_000_000_000,
+	Actor:      domain.Actor{Account: "acme", Token: "01K3Z5C9T7QWERTYUIOPASDFGH", Generation: 1},
+	Authorised: 123_456, Request: "01K3Z5C9T7QWERTYUIOPASDFGJ", Account: "acme", Token: "01K3Z5C9T7QWERTYUIOPASDFGK",
+	Event: domain.TokenIssued{
+		Generation: 1, Name: "greenhouse thermometer", Description: "line 4", Enabled: true, Kind: domain.KindAPI,
+		Tags:      []domain.Tag{{Key: "env", Value: "prod"}, {Key: "team", Value: "garden"}},
+		ExpiresAt: 1_900_000_000_000, Digest: goldenDigest,
+		Permissions: domain.Permissions{Mode: domain.Union, Allow: []domain.Grant{
+			{Resource: "/device/thermo1", Actions: []domain.Action{"AccessDeviceResources", "GetDeviceStats"}},
+			{Resource: "/bucket/greenhouse", Actions: []domain.Action{"ReadBucket"}},
+		}},
+	},
+}
+
+func BenchmarkDecode(b *testing.B) {
+	data := domain.Encode(&benchFact)
+	b.ReportAllocs()
+	b.ReportMetric(float64(len(data)), "bytes")
+	for b.Loop() {
+		if _, err := domain.Decode(data); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkEncode(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		domain.Encode(&benchFact)
+	}
+}

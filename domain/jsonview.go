@@ -1,0 +1,118 @@
+package domain
+
+import (
+	"encoding/hex"
+	"strings"
+	"time"
+)
+
+// EventName returns an event's type without its version: "token.issued" for
+// "token.issued.1".
+func EventName(typ string) string {
+	if i := strings.LastIndexByte(typ, '.'); i > 0 && strings.Trim(typ[i+1:], "0123456789") == "" {
+		return typ[:i]
+	}
+	return typ
+}
+
+// Change returns the event's own fields, for people and for encoding/json, by
+// the keys of the native API. An edit has the changed fields only. Times are
+// RFC 3339 in UTC, nil where there is none; a digest is cut short, as its
+// String is, since the whole would tell whether a guessed secret is right.
+func (f *Fact) Change() map[string]any {
+	c := map[string]any{}
+	switch e := f.Event.(type) {
+	case Genesis:
+		c["stream"] = hex.EncodeToString(e.Stream[:])
+	case AccountOpened:
+		c["name"] = e.Name
+	case AccountSuspended:
+		addReason(c, e.Reason)
+	case AccountClosed:
+		addReason(c, e.Reason)
+	case TokenIssued:
+		c["generation"] = e.Generation
+		c["name"] = e.Name
+		c["description"] = e.Description
+		c["tags"] = tagsView(e.Tags)
+		c["enabled"] = e.Enabled
+		c["kind"] = e.Kind.String()
+		c["immutable"] = e.Immutable
+		c["not_before"] = instantView(e.NotBefore)
+		c["expires_at"] = instantView(e.ExpiresAt)
+		c["permissions"] = permissionsView(e.Permissions)
+		c["digest"] = e.Digest.String()
+	case TokenEdited:
+		addView(c, "name", e.Name, same)
+		addView(c, "description", e.Description, same)
+		addView(c, "tags", e.Tags, tagsView)
+		addView(c, "enabled", e.Enabled, same)
+		addView(c, "not_before", e.NotBefore, instantView)
+		addView(c, "expires_at", e.ExpiresAt, instantView)
+		addView(c, "permissions", e.Permissions, permissionsView)
+		if e.Permissions != nil {
+			c["narrows"] = e.Narrows
+		}
+	case TokenRotated:
+		c["digest"] = e.Digest.String()
+		c["previous_until"] = instantView(e.PreviousUntil)
+	case TokenRevoked:
+		addReason(c, e.Reason)
+	case AccountResumed, TokenEnabled, TokenDisabled:
+	}
+	return c
+}
+
+// addView adds view(*v) under key, unless v is nil.
+func addView[T, V any](c map[string]any, key string, v *T, view func(T) V) {
+	if v != nil {
+		c[key] = view(*v)
+	}
+}
+
+func same[T any](v T) T { return v }
+
+func addReason(c map[string]any, r Reason) {
+	c["reason"] = string(r.Code)
+	if r.Text != "" {
+		c["reason_text"] = r.Text
+	}
+}
+
+func instantView(i Instant) any {
+	if i == 0 {
+		return nil
+	}
+	return i.Time().Format(time.RFC3339Nano)
+}
+
+func tagsView(tags []Tag) map[string]string {
+	m := make(map[string]string, len(tags))
+	for _, t := range tags {
+		m[t.Key] = t.Value
+	}
+	return m
+}
+
+func permissionsView(p Permissions) map[string]any {
+	return map[string]any{
+		"mode":  p.Mode.String(),
+		"allow": grantsView(p.Allow),
+		"deny":  grantsView(p.Deny),
+	}
+}
+
+func grantsView(grants []Grant) []map[string]any {
+	view := make([]map[string]any, len(grants))
+	for i, g := range grants {
+		actions := make([]string, len(g.Actions))
+		for j, a := range g.Actions {
+			actions[j] = string(a)
+		}
+		view[i] = map[string]any{"resource": string(g.Resource), "actions": actions}
+		if g.Unverified {
+			view[i]["unverified"] = true
+		}
+	}
+	return view
+}

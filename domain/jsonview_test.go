@@ -1,0 +1,83 @@
+package domain_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"hallpass/domain"
+)
+
+func TestChange(t *testing.T) {
+	const (
+		reason      = `{"reason":"compromised","reason_text":"found in a public repository"}`
+		permissions = `{"allow":[` +
+			`{"actions":["AccessDeviceResources","Read*"],"resource":"/device/thermo1"},` +
+			`{"actions":["read","door.open"],"resource":"/*/thermö","unverified":true}],` +
+			`"deny":[{"actions":["*"],"resource":"/device/thermo1/reset"}],"mode":"first_match"}`
+	)
+	for name, want := range map[string]string{
+		"genesis.1":           `{"stream":"0102030405060708090a0b0c0d0e0f10"}`,
+		"account.opened.1":    `{"name":"Acme, Inc. – Zürich"}`,
+		"account.suspended.1": reason,
+		"account.resumed.1":   `{}`,
+		"account.closed.1":    `{"reason":"owner_left"}`,
+		"token.issued.1": `{"description":"Reads the thermometers.\nAsk the gardeners before it goes.",` +
+			`"digest":"sha256:d16e57010203","enabled":true,"expires_at":"2030-03-17T17:46:40.123Z","generation":3,` +
+			`"immutable":true,"kind":"api","name":"line 4, greenhouse","not_before":"2027-01-15T08:01:40Z",` +
+			`"permissions":` + permissions + `,"tags":{"env":"prod","owner":"gärtnerei","x":""}}`,
+		"token.issued.1-minimal": `{"description":"","digest":"sha256:d16e57010203","enabled":false,"expires_at":null,` +
+			`"generation":0,"immutable":false,"kind":"api","name":"","not_before":null,` +
+			`"permissions":{"allow":[],"deny":[],"mode":"union"},"tags":{}}`,
+		"token.edited.1": `{"description":"new description","enabled":true,"expires_at":"2030-03-17T17:46:40Z",` +
+			`"name":"new name","narrows":true,"not_before":"2027-01-15T08:00:00Z","permissions":` + permissions + `,"tags":{"k":"v"}}`,
+		"token.edited.1-cleared": `{"description":"","enabled":false,"expires_at":null,"name":"","narrows":true,"not_before":null,` +
+			`"permissions":{"allow":[],"deny":[],"mode":"first_match"},"tags":{}}`,
+		"token.edited.1-name":         `{"name":"new name"}`,
+		"token.edited.1-disabled":     `{"enabled":false}`,
+		"token.enabled.1":             `{}`,
+		"token.disabled.1":            `{}`,
+		"token.rotated.1":             `{"digest":"sha256:d16e57010203","previous_until":"2027-01-15T08:01:00Z"}`,
+		"token.rotated.1-at-once":     `{"digest":"sha256:d16e57010203","previous_until":null}`,
+		"token.revoked.1":             reason,
+		"token.revoked.1-unspecified": `{"reason":"unspecified"}`,
+	} {
+		f := goldens[name]
+		got, err := json.Marshal(f.Change())
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		} else if string(got) != want {
+			t.Errorf("%s:\n got %s\nwant %s", name, got, want)
+		}
+	}
+}
+
+func TestChangeOfEveryEventHoldsNoWholeDigest(t *testing.T) {
+	for name, f := range goldens {
+		got, err := json.Marshal(f.Change())
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if strings.Contains(string(got), "d16e5701020304") {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}
+
+func TestEventName(t *testing.T) {
+	for typ, want := range map[string]string{
+		"token.issued.1":   "token.issued",
+		"token.issued.12":  "token.issued",
+		"genesis.1":        "genesis",
+		"genesis":          "genesis",
+		"token.issued":     "token.issued",
+		"token.issued.x1":  "token.issued.x1",
+		"":                 "",
+		".1":               ".1",
+		"account.opened.1": domain.EventName(domain.AccountOpened{}.Type()),
+	} {
+		if got := domain.EventName(typ); got != want {
+			t.Errorf("EventName(%q): got %q, want %q", typ, got, want)
+		}
+	}
+}
