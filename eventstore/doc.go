@@ -1,0 +1,38 @@
+// Package eventstore is the ordered log of facts: one NATS JetStream stream,
+// reached through Log. It alone knows NATS.
+//
+// # Implementations
+//
+// OpenEmbedded runs a NATS server inside the process and owns its directory;
+// OpenExternal uses a server or cluster that is there already. Both give a
+// *JetStream. NewMemory is the same in memory, for tests. The contract suite
+// in eventstoretest holds all of them to Log's comments.
+//
+// # The stream
+//
+// Its first record is a genesis with a random id, so that one stream can be
+// told from another. Records are filed under hp.e.<account>.<kind>.<id>, one
+// literal subject an aggregate; an append states the last record of its
+// subject, and the server refuses it when that isn't so. Barriers of the same
+// stream live under hp.l.>. Readers see both.
+//
+// Records carry these headers: Nats-Msg-Id (the event's ULID),
+// Nats-Expected-Last-Subject-Sequence, and Hp-Type (the event's type, for
+// subscribers outside). Every record under hp.e.> is published again, once
+// stored, under hp.live.> for plain NATS subscribers.
+//
+// # Durability
+//
+// An embedded server syncs each record to disk before it acknowledges it,
+// unless NoSync is set. With an external server that is the
+// server's own setting (jetstream { sync_interval: always }), which a client
+// can neither see nor change.
+//
+// # What may go wrong
+//
+// An answer may be lost although the record is stored. Append then asks again
+// with the same message id: the server answers with the record's place
+// (replicated stream) or with a conflict that names the caller's own record
+// (single server). That is why a *ConflictError, after an answer was lost, is
+// no proof that the record isn't there; the one who folds the log knows.
+package eventstore

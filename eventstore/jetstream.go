@@ -1,0 +1,271 @@
+package eventstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+)
+
+// JetStream is the Log over a NATS JetStream stream.
+type JetStream struct {
+	logger *slog.Logger
+	dial   dialer
+	stop   func()       // ends what was started for this log beside its connections
+	broken func() error // why the server can't serve any more; nil: it can, or isn't ours
+	nc     *nats.Conn   // for appends and questions; each reader has its own
+	link   *link        // of nc
+	stream [16]byte
+
+	mu      sync.Mutex // guards what follows
+	readers map[*reader]struct{}
+	closed  bool
+
+	closing chan struct{}  // closed by Close
+	reading sync.WaitGroup // one for each of readers
+}
+
+// choice is what whoever opens a stream may choose about it.
+type choice struct {
+	replicas int
+	maxBytes int64 // 0: fallback decides
+	fallback func(ctx context.Context, nc *nats.Conn) (int64, error)
+	adjust   bool         // give an existing stream the stated maxBytes
+	broken   func() error // why the server can't serve any more; nil: it can, or can't be told
+}
+
+// open connects, makes the stream if there is none, and checks it. It goes on
+// until that succeeds, ctx ends, or something only an operator can mend shows.
+func open(ctx context.Context, logger *slog.Logger, d dialer, c choice) (*JetStream, error) {
+	l := &JetStream{
+		logger: logger, dial: d, stop: func() {}, broken: c.broken,
+		readers: map[*reader]struct{}{}, closing: make(chan struct{}),
+	}
+	err := l.untilAnswered(ctx, "connect to NATS", func() error {
+		var err error
+		l.nc, l.link, err = d.connectLasting(logger)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := l.openStream(ctx, c); err != nil {
+		l.nc.Close()
+		return nil, err
+	}
+	if l.stream, err = l.openGenesis(ctx); err != nil {
+		l.nc.Close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// StreamID returns the random id in the stream's genesis.
+func (l *JetStream) StreamID() [16]byte { return l.stream }
+
+// openStream makes the stream, or checks the one that is there. Two nodes that
+// make it at once do no harm: both then check the same one.
+func (l *JetStream) openStream(ctx context.Context, c choice) error {
+	var info *streamInfo
+	err := l.untilAnswered(ctx, "open the stream", func() error {
+		var err error
+		info, err = askInfo(ctx, l.nc)
+		if refusal(err) != server.JSStreamNotFoundErr {
+			return err
+		}
+		if err := l.createStream(ctx, c); err != nil {
+			return err
+		}
+		info, err = askInfo(ctx, l.nc)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if err := checkStream(info.Config); err != nil {
+		return err
+	}
+	return l.reconcile(ctx, c, info)
+}
+
+func (l *JetStream) createStream(ctx context.Context, c choice) error {
+	maxBytes := c.maxBytes
+	if maxBytes == 0 {
+		var err error
+		if maxBytes, err = c.fallback(ctx, l.nc); err != nil {
+			return err
+		}
+	}
+	err := ask(ctx, l.nc, fmt.Sprintf(server.JSApiStreamCreateT, streamName), wantedStream(c.replicas, maxBytes), nil)
+	switch refusal(err) {
+	case 0:
+		if err == nil {
+			l.logger.Info("stream created", "stream", streamName, "replicas", c.replicas, "max_bytes", maxBytes)
+		}
+		return err
+	case server.JSStreamNameExistErr: // another node was first; look again
+		return nil
+	case server.JSStreamReplicasNotSupportedErr:
+		return final(fmt.Errorf("eventstore: the NATS server stands alone and can't keep %d replicas; "+
+			"ask for 1, or use a cluster", c.replicas))
+	case server.JSStorageResourcesExceededErr, server.JSInsufficientResourcesErr, server.JSAccountResourcesExceededErr:
+		return final(fmt.Errorf("eventstore: the NATS server doesn't grant the stream %d bytes a replica (%w); "+
+			"state a smaller size, or raise the limit of the server or account", maxBytes, err))
+	case server.JSStreamCreateErrF:
+		return final(fmt.Errorf("eventstore: the NATS server can't make the stream (%w); "+
+			"if its disk is full or can't be written, its log says so", err))
+	case server.JSStreamSubjectOverlapErr:
+		return final(fmt.Errorf("eventstore: another stream of this NATS account takes subjects of hallpass (hp.e.> or hp.l.>); " +
+			"remove it, or use an account of its own for hallpass"))
+	case server.JSMaximumStreamsLimitErr, server.JSNotEnabledForAccountErr:
+		return final(fmt.Errorf("eventstore: the NATS account may not have the stream %q (%w); raise the account's limits", streamName, err))
+	}
+	return err
+}
+
+// reconcile settles what may differ between the stream and what was asked for.
+// The stream's own settings are in force; only the size is changed, and only
+// on an embedded server, where an operator has no other way to.
+func (l *JetStream) reconcile(ctx context.Context, c choice, info *streamInfo) error {
+	have, err := info.config()
+	if err != nil {
+		return err
+	}
+	if have.Replicas != c.replicas {
+		l.logger.Warn("the stream's own number of replicas is in force; change it with nats stream edit",
+			"stream", streamName, "found", have.Replicas, "asked", c.replicas)
+	}
+	if have.MaxBytes <= 0 {
+		l.logger.Warn("the stream has no size limit: a full disk will stop it", "stream", streamName)
+	}
+	if c.maxBytes == 0 || have.MaxBytes == c.maxBytes {
+		return nil
+	}
+	if !c.adjust {
+		l.logger.Warn("the stream's own size limit is in force; change it with nats stream edit",
+			"stream", streamName, "found", have.MaxBytes, "asked", c.maxBytes)
+		return nil
+	}
+	if uint64(c.maxBytes) < info.State.Bytes {
+		return fmt.Errorf("eventstore: the stream holds %d bytes already, more than the %d that were asked for; "+
+			"state a larger size: hallpass never drops records", info.State.Bytes, c.maxBytes)
+	}
+	have.MaxBytes = c.maxBytes
+	if err := ask(ctx, l.nc, fmt.Sprintf(server.JSApiStreamUpdateT, streamName), have, nil); err != nil {
+		return fmt.Errorf("eventstore: set the stream's size to %d bytes: %w", c.maxBytes, err)
+	}
+	l.logger.Info("stream size changed", "stream", streamName, "max_bytes", c.maxBytes)
+	return nil
+}
+
+// finalError is one that trying again can't mend.
+type finalError struct{ error }
+
+func (e finalError) Unwrap() error { return e.error }
+
+func final(err error) error { return finalError{err} }
+
+// untilAnswered does step again until it succeeds, fails for good, or ctx
+// ends: a server that accepts connections need not have JetStream ready.
+func (l *JetStream) untilAnswered(ctx context.Context, what string, step func() error) error {
+	const sayAfter = 5 * time.Second
+	said := time.Now()
+	for pause := firstPause; ; pause = longer(pause) {
+		err := step()
+		if err == nil {
+			return nil
+		}
+		if e := (finalError{}); errors.As(err, &e) {
+			return e.error
+		}
+		if cause := l.broken(); cause != nil {
+			return cause
+		}
+		if time.Since(said) > sayAfter {
+			said = time.Now()
+			l.logger.Warn("still trying to "+what, "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("eventstore: %s: %w (last: %w)", what, context.Cause(ctx), err)
+		case <-time.After(pause):
+		}
+	}
+}
+
+// Pauses between tries: short at first, as most troubles are over at once.
+const (
+	firstPause = 2 * time.Millisecond
+	lastPause  = 100 * time.Millisecond
+)
+
+func longer(pause time.Duration) time.Duration { return min(2*pause, lastPause) }
+
+// Last implements Log.
+func (l *JetStream) Last(ctx context.Context) (Seq, error) {
+	info, err := l.info(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return Seq(info.State.LastSeq), nil
+}
+
+// Usage implements Log.
+func (l *JetStream) Usage(ctx context.Context) (Usage, error) {
+	info, err := l.info(ctx)
+	if err != nil {
+		return Usage{}, err
+	}
+	c, err := info.config()
+	if err != nil {
+		return Usage{}, err
+	}
+	return Usage{Records: info.State.Msgs, Bytes: info.State.Bytes, MaxBytes: uint64(max(c.MaxBytes, 0))}, nil
+}
+
+func (l *JetStream) info(ctx context.Context) (*streamInfo, error) {
+	if l.isClosed() {
+		return nil, ErrClosed
+	}
+	info, err := askInfo(ctx, l.nc)
+	if err != nil {
+		return nil, fmt.Errorf("eventstore: ask for the state of stream %q: %w", streamName, err)
+	}
+	return info, nil
+}
+
+// Close implements Log. An embedded server is stopped before it returns.
+func (l *JetStream) Close() error {
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		return nil
+	}
+	l.closed = true
+	close(l.closing)
+	readers := slices.Collect(maps.Keys(l.readers))
+	l.mu.Unlock()
+	for _, r := range readers {
+		r.fail(ErrClosed)
+	}
+	l.reading.Wait()
+	l.nc.Close()
+	l.stop()
+	return nil
+}
+
+func (l *JetStream) isClosed() bool {
+	select {
+	case <-l.closing:
+		return true
+	default:
+		return false
+	}
+}

@@ -1,0 +1,97 @@
+package eventstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"hallpass/domain"
+)
+
+// Seq is the place of a record in the stream.
+type Seq = domain.Seq
+
+// Record is one stored fact with its place.
+type Record struct {
+	Seq     Seq
+	Stored  domain.Instant // the stream's time
+	Subject Subject
+	Data    []byte // a domain.Fact, encoded; not to be changed
+}
+
+// Entry is one fact to append.
+type Entry struct {
+	Subject Subject
+	Expect  Seq            // the last record of Subject; 0: there must be none
+	ID      domain.EventID // the same on every retry: it makes them safe
+	Type    string         // goes into a header, for outside subscribers
+	Data    []byte
+}
+
+// Log is the ordered log of facts. Every record has one place, for ever; all
+// readers see all records in that order. An acknowledged record survives the
+// death of the process. The contract suite in eventstoretest holds every
+// implementation to what is said here.
+type Log interface {
+	// Append stores e and returns its place. It retries by itself while the
+	// outcome is in doubt and ctx lasts. Errors:
+	//   - *ConflictError: the subject's last record is not e.Expect. After a
+	//     lost answer that record may be e itself: look for e.ID in the fold.
+	//   - ErrUnknown: ctx ended, or the log closed, and e may or may not be stored.
+	//   - ErrFull: the log takes no more; e is not stored.
+	//   - any other: e is not stored.
+	Append(ctx context.Context, e Entry) (Seq, error)
+
+	// Read returns a reader of all records from the one numbered from (at
+	// least 1), old and new, without gap.
+	Read(ctx context.Context, from Seq) (Reader, error)
+
+	// History returns up to limit records of one subject, numbered above
+	// after, in order. It may lag behind Append: never prove anything with it.
+	History(ctx context.Context, s Subject, after Seq, limit int) ([]Record, error)
+
+	// Last returns the number of the newest record that the log's server
+	// knows of; 0 for an empty log. It may lag, and never runs ahead.
+	Last(ctx context.Context) (Seq, error)
+
+	// Usage tells how full the log is.
+	Usage(ctx context.Context) (Usage, error)
+
+	// Close ends the log and all its readers.
+	Close() error
+}
+
+// Reader delivers records in order. One goroutine uses it at a time.
+type Reader interface {
+	// Next waits for records and fills buf from the front with those at hand:
+	// n is at least 1 when err is nil. Any error but ctx's means that the
+	// reader is done (link lost, server silent, log closed): open a new one
+	// after the last record received.
+	Next(ctx context.Context, buf []Record) (n int, err error)
+	Close()
+}
+
+// Usage is how full a log is.
+type Usage struct {
+	Records  uint64
+	Bytes    uint64
+	MaxBytes uint64 // 0: no bound is stated
+}
+
+// What Append and readers may answer.
+var (
+	ErrUnknown = errors.New("eventstore: the outcome of the append is unknown")
+	ErrFull    = errors.New("eventstore: the stream is full")
+	ErrClosed  = errors.New("eventstore: the log is closed")
+	ErrLost    = errors.New("eventstore: the link to the stream is lost")
+)
+
+// ConflictError says that a subject's last record isn't the expected one.
+type ConflictError struct {
+	Subject Subject
+	Last    Seq // what it is, if the server said so; else 0
+}
+
+func (e *ConflictError) Error() string {
+	return fmt.Sprintf("eventstore: %s has record %d as its last, which is not the expected one", e.Subject, e.Last)
+}
