@@ -29,7 +29,7 @@ func (p *Permissions) grantsAllOf(q *Permissions) bool {
 	}
 	for i := range q.Allow {
 		g := &q.Allow[i]
-		covered := false
+		var covered bool
 		if p.Mode == FirstMatch {
 			covered = p.firstMatchGrants(sets, g, i, hidden)
 		} else {
