@@ -1,0 +1,134 @@
+package projections
+
+import (
+	"context"
+	"math/rand/v2"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"hallpass/domain"
+	"hallpass/eventstore"
+)
+
+// What BenchmarkIndexCheck asks, made once: it takes a while.
+var (
+	alike = sync.OnceValue(func() *asked {
+		return newAsked(func(n int, e domain.TokenIssued) domain.TokenIssued { return e })
+	})
+	different = sync.OnceValue(func() *asked {
+		return newAsked(func(n int, e domain.TokenIssued) domain.TokenIssued {
+			e.ExpiresAt = 4_000_000_000_000 + domain.Instant(n)
+			return e
+		})
+	})
+)
+
+func newAsked(issue func(int, domain.TokenIssued) domain.TokenIssued) *asked {
+	q := &asked{
+		secrets: make([]domain.Secret, benchTokens),
+		needs:   make([]domain.Need, benchResources),
+		plain:   make(map[domain.Digest]uint32, benchTokens),
+		order:   make([]uint32, 1<<20),
+		fold:    newFold(nil, Config{Now: func() domain.Instant { return domain.Instant(time.Now().UnixMilli()) }}),
+	}
+	for n := range q.needs {
+		q.needs[n] = domain.Need{Resource: domain.Resource(benchResource(n)), Action: "AccessDeviceResources", Level: domain.LevelWrite}
+	}
+	records := benchStart()
+	for n := range benchTokens {
+		q.secrets[n] = benchSecret(n, 1)
+		d := q.secrets[n].Digest()
+		q.plain[d] = uint32(n)
+		a, t := benchIDs(n)
+		records = append(records, benchRecord(q.fold.applied+Seq(len(records))+1, a, t, issue(n, benchIssued(n, d))))
+		if len(records) < 4096 && n < benchTokens-1 {
+			continue
+		}
+		if err := q.fold.apply(records); err != nil {
+			panic(err)
+		}
+		records = records[:0]
+	}
+	random := rand.New(rand.NewPCG(3, 4))
+	for i := range q.order {
+		q.order[i] = random.Uint32N(benchTokens)
+	}
+	q.fold.index.setGate(gateLive)
+	runtime.GC()
+	return q
+}
+
+type asked struct {
+	secrets []domain.Secret
+	needs   []domain.Need
+	plain   map[domain.Digest]uint32
+	order   []uint32
+	fold    *fold
+	at      int
+}
+
+// BenchmarkIndexCheck asks about a million tokens in random order, with a
+// writer at work, and prints how long that takes in units of what can't be
+// saved: the SHA-256 of the secret and one look-up in a plain map, measured
+// beside it in turns. The tokens are of a hundred kinds, or each has an end of
+// its own, so that no two may do the same.
+func BenchmarkIndexCheck(b *testing.B) {
+	b.Run("alike", func(b *testing.B) { alike().bench(b) })
+	b.Run("different", func(b *testing.B) { different().bench(b) })
+}
+
+func (q *asked) bench(b *testing.B) {
+	ctx, stop := context.WithCancel(context.Background())
+	wrote := make(chan int)
+	go func() { wrote <- q.write(ctx) }()
+
+	const few = 10_000
+	var checks, bare time.Duration
+	b.ReportAllocs()
+	b.ResetTimer()
+	for left := b.N; left > 0; left -= few {
+		n := min(left, few)
+		began := time.Now()
+		for i := range n {
+			o := q.order[(q.at+i)%len(q.order)]
+			a, err := q.fold.index.Check(q.secrets[o], q.needs[o%benchResources])
+			if err != nil || !a.Allowed() {
+				b.Fatalf("token %d: got %v, %v, want it granted", o, a.Verdict, err)
+			}
+		}
+		checks += time.Since(began)
+		q.at += n
+		b.StopTimer()
+		began = time.Now()
+		for i := range n {
+			o := q.order[(q.at+i)%len(q.order)]
+			if q.plain[q.secrets[o].Digest()] != o {
+				b.Fatal("not found in the map")
+			}
+		}
+		bare += time.Since(began)
+		q.at += n
+		b.StartTimer()
+	}
+	b.StopTimer()
+	stop()
+	b.ReportMetric(float64(bare.Nanoseconds())/float64(b.N), "bare-ns/op")
+	b.ReportMetric(float64(checks)/float64(bare), "x-bare")
+	b.ReportMetric(float64(<-wrote)/(checks+bare).Seconds(), "writes/s")
+}
+
+func (q *asked) write(ctx context.Context) (n int) {
+	random := rand.New(rand.NewPCG(5, 6))
+	name := "edited"
+	for ; ctx.Err() == nil; n++ {
+		a, t := benchIDs(random.IntN(benchTokens))
+		r := benchRecord(q.fold.applied+1, a, t, domain.TokenEdited{Name: &name})
+		if err := q.fold.apply([]eventstore.Record{r}); err != nil {
+			panic(err)
+		}
+		time.Sleep(100 * time.Microsecond)
+	}
+	return n
+}

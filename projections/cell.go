@@ -1,0 +1,124 @@
+package projections
+
+import (
+	"slices"
+	"strings"
+	"sync/atomic"
+	"unsafe"
+
+	"hallpass/domain"
+)
+
+// accountCell is the one place of an account. Cells are made by the fold, are
+// never removed and never move, so that whoever has found one needs no lock to
+// read what is atomic in it.
+type accountCell struct {
+	state atomic.Uint32                  // a domain.AccountState: all that a check reads
+	now   atomic.Pointer[domain.Account] // never nil; the zero Account as long as it was never opened
+
+	// Guarded by Directory.mu; order's elements and born never change once
+	// they are there.
+	born   Seq // the record that opened it; 0: it was never opened
+	last   Seq // the account's own newest record, void ones included
+	tokens map[domain.TokenID]*tokenCell
+	order  []*tokenCell // those ever issued, by born
+}
+
+func newAccountCell() *accountCell {
+	c := &accountCell{tokens: map[domain.TokenID]*tokenCell{}}
+	c.now.Store(&domain.Account{})
+	return c
+}
+
+func (c *accountCell) set(a *domain.Account) {
+	c.now.Store(a)
+	c.state.Store(uint32(a.State))
+}
+
+// tokenCell is the one place of a token id, through all its generations.
+type tokenCell struct {
+	account *accountCell
+	now     atomic.Pointer[snapshot] // nil: never issued
+
+	// Guarded by Directory.mu; born never changes once it is set.
+	born Seq // the record that first issued it
+	last Seq // the newest record of its subject, void ones included
+}
+
+func (c *tokenCell) token() *domain.Token {
+	if s := c.now.Load(); s != nil {
+		return &s.token
+	}
+	return &absentToken
+}
+
+var absentToken domain.Token
+
+// snapshot is a token as it stood after one record. It is immutable. What a
+// check reads of the usual token, with one secret and one grant, lies in one
+// piece beside the token itself: checks wait for memory longer than they
+// compute.
+type snapshot struct {
+	token   domain.Token
+	secret  [1]domain.Held  // token.Secrets, if it is one
+	allow   [1]domain.Grant // token.Permissions.Allow, if it is one
+	pattern [48]byte        // the text of allow[0].Resource, if it fits
+	timed   bool            // whether what the token may do depends on the time
+}
+
+func (f *fold) newSnapshot(t *domain.Token) *snapshot {
+	s := &snapshot{token: *t, timed: timed(t)}
+	if len(t.Secrets) == 1 {
+		s.secret[0] = t.Secrets[0]
+		s.token.Secrets = s.secret[:]
+	}
+	if len(t.Permissions.Allow) != 1 {
+		return s
+	}
+	g := &s.allow[0]
+	*g = t.Permissions.Allow[0]
+	s.token.Permissions.Allow = s.allow[:]
+	if n := copy(s.pattern[:], g.Resource); n == len(g.Resource) && n > 0 {
+		// Nothing writes to pattern after this, as a string needs it.
+		g.Resource = domain.Pattern(unsafe.String(&s.pattern[0], n))
+	}
+	g.Actions = f.actions.one(g.Actions)
+	return s
+}
+
+// timed tells whether domain.Authorize may answer differently for t at
+// different times. Where it can't, a check saves asking the clock.
+func timed(t *domain.Token) bool {
+	for i := range t.Secrets {
+		if t.Secrets[i].Until != 0 {
+			return true
+		}
+	}
+	return t.NotBefore != 0 || t.ExpiresAt != 0
+}
+
+// actionLists keeps one copy of each of the lists of actions that many tokens
+// share.
+type actionLists map[[2]domain.Action][]domain.Action
+
+const maxActionLists = 4096
+
+// one returns the kept copy of list, or list itself if none is kept.
+func (l actionLists) one(list []domain.Action) []domain.Action {
+	var key [2]domain.Action
+	if copy(key[:], list) < len(list) {
+		return list
+	}
+	if known, ok := l[key]; ok && len(known) == len(list) {
+		return known
+	}
+	if len(l) >= maxActionLists {
+		return list
+	}
+	for i := range key {
+		key[i] = domain.Action(strings.Clone(string(key[i]))) // not a part of a whole record
+	}
+	kept := slices.Clone(key[:len(list)])
+	l[key] = kept
+	return kept
+}

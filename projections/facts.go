@@ -1,0 +1,147 @@
+package projections
+
+import (
+	"errors"
+	"strings"
+
+	"hallpass/domain"
+	"hallpass/eventstore"
+)
+
+var (
+	errNoGenesis    = errors.New("a stream starts with a genesis record")
+	errWrongSubject = errors.New("it is about something else than its subject says")
+)
+
+func (f *fold) factLocked(rec *eventstore.Record, fact *domain.Fact) (is verdict, _ error) {
+	if _, ok := fact.Event.(domain.Genesis); ok {
+		if rec.Subject != eventstore.GenesisSubject {
+			return is, errWrongSubject
+		}
+		_, err := domain.Evolve(domain.State{}, fact, rec.Seq)
+		return is, err
+	}
+	switch {
+	case rec.Seq == 1:
+		return is, errNoGenesis
+	case !filedUnder(rec.Subject, fact):
+		return is, errWrongSubject
+	}
+	account := f.directory.accountLocked(fact.Account)
+	var token *tokenCell
+	state := domain.State{Account: *account.now.Load()}
+	if fact.Token != "" {
+		token = f.directory.tokenLocked(account, fact.Token)
+		state.Token = *token.token()
+	}
+	if is.void = domain.Void(fact, f.actorLocked(fact.Actor), &state.Account); is.void == "" {
+		after, err := domain.Evolve(state, fact, rec.Seq)
+		if err != nil {
+			return is, err
+		}
+		if token == nil {
+			f.setAccountLocked(account, after.Account, rec.Seq)
+		} else {
+			is.secretLost = f.setTokenLocked(token, &after.Token, fact.Event, rec.Seq)
+		}
+	}
+	if token == nil {
+		account.last = rec.Seq
+	} else {
+		token.last = rec.Seq
+	}
+	return is, nil
+}
+
+// actorLocked returns the actor's token and account as they stand; zero values
+// for the operator and for what there is none of.
+func (f *fold) actorLocked(a domain.Actor) (s domain.State) {
+	if c := f.directory.accounts[a.Account]; c != nil {
+		s.Account = *c.now.Load()
+		if t := c.tokens[a.Token]; t != nil {
+			s.Token = *t.token()
+		}
+	}
+	return s
+}
+
+func (f *fold) setAccountLocked(c *accountCell, a domain.Account, seq Seq) {
+	c.set(&a)
+	f.directory.openedLocked(c, seq)
+}
+
+// setTokenLocked makes t what the cell holds, and settles whose the digest is
+// that the event brings, if it brings one.
+func (f *fold) setTokenLocked(c *tokenCell, t *domain.Token, e domain.Event, seq Seq) (secretLost bool) {
+	if d, ok := brought(e); ok {
+		if owner := f.index.digests.owner(&d); owner != nil && owner != c {
+			secretLost = true
+			dropSecret(t, d)
+		}
+	}
+	before := c.token().Secrets
+	now := f.newSnapshot(t)
+	c.now.Store(now)
+	like := f.likes.of(now)
+	for i := range now.token.Secrets {
+		f.index.digests.open(&now.token.Secrets[i].Digest, c, now, like)
+	}
+	for i := range before {
+		if d := &before[i].Digest; !holds(&now.token, d) {
+			f.index.digests.shut(d)
+		}
+	}
+	f.directory.issuedLocked(c, seq)
+	return secretLost
+}
+
+// brought returns the digest that an event gives to its token; false if none.
+func brought(e domain.Event) (domain.Digest, bool) {
+	switch e := e.(type) {
+	case domain.TokenIssued:
+		return e.Digest, true
+	case domain.TokenRotated:
+		return e.Digest, true
+	case domain.Genesis, domain.AccountOpened, domain.AccountSuspended, domain.AccountResumed, domain.AccountClosed,
+		domain.TokenEdited, domain.TokenEnabled, domain.TokenDisabled, domain.TokenRevoked:
+	}
+	return domain.Digest{}, false
+}
+
+// dropSecret takes a secret out of t, which is not yet seen by anyone.
+func dropSecret(t *domain.Token, d domain.Digest) {
+	var kept []domain.Held
+	for _, h := range t.Secrets {
+		if h.Digest != d {
+			kept = append(kept, h)
+		}
+	}
+	t.Secrets = kept
+}
+
+func holds(t *domain.Token, d *domain.Digest) bool {
+	for i := range t.Secrets {
+		if t.Secrets[i].Digest == *d {
+			return true
+		}
+	}
+	return false
+}
+
+// filedUnder tells whether s is eventstore.SubjectOf(f), without building it.
+// It takes the shapes of subjects from eventstore itself.
+func filedUnder(s eventstore.Subject, f *domain.Fact) bool {
+	shape, id := accountShape, string(f.Account)
+	if f.Token != "" {
+		shape, id = tokenShape, string(f.Token)
+	}
+	account, a, b := string(f.Account), len(shape[0]), len(shape[0])+len(f.Account)
+	c := b + len(shape[1])
+	return len(s) == c+len(id) && string(s[:a]) == shape[0] && string(s[a:b]) == account &&
+		string(s[b:c]) == shape[1] && string(s[c:]) == id
+}
+
+var (
+	tokenShape   = strings.Split(string(eventstore.TokenSubject("\x00", "\x00")), "\x00")
+	accountShape = strings.Split(string(eventstore.AccountSubject("\x00")), "\x00")
+)

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package projections
+
+// onHugePages does nothing here: see hugepages_linux.go.
+func onHugePages(slots) {}
