@@ -1,0 +1,75 @@
+package api
+
+import "hallpass/domain"
+
+// Caller is who asks: a bearer whose token was found in good standing, or the
+// operator at the machine.
+type Caller struct {
+	Authority domain.Authority
+	Token     *domain.Token  // nil for the operator. Not to be changed.
+	Account   domain.Account // of the token
+	Request   string         // the request id, for the record; may be empty
+
+	digest domain.Digest // of the secret that was presented
+}
+
+// Operator is the caller that acts for whoever has the machine: first start
+// and reset.
+func (s *Service) Operator() Caller {
+	return Caller{Authority: domain.Operator(s.Revision())}
+}
+
+// Authenticate returns the caller with that secret. Errors: invalid_token,
+// which never says why, and stale or not_ready while this node can't vouch for
+// an answer.
+func (s *Service) Authenticate(secret string) (Caller, error) {
+	parsed, err := domain.ParseSecret(secret)
+	if err != nil {
+		return Caller{}, invalidToken()
+	}
+	b, err := s.proj.Index.Bearer(parsed)
+	if err != nil {
+		return Caller{}, err
+	}
+	if b.Verdict != domain.Granted {
+		return Caller{}, invalidToken()
+	}
+	return Caller{
+		Authority: authorityOf(b.Token, b.At),
+		Token:     b.Token,
+		Account:   b.Account,
+		digest:    parsed.Digest(),
+	}, nil
+}
+
+// authorityOf is what the bearer of t may do, as it stood at revision at.
+func authorityOf(t *domain.Token, at Seq) domain.Authority {
+	return domain.Authority{
+		Actor:       domain.Actor{Account: t.Account, Token: t.ID, Generation: t.Generation},
+		Permissions: t.Permissions,
+		At:          at,
+	}
+}
+
+// standing returns the caller as it stands now: the same token, generation and
+// secret. It fails with actor_revoked when that no longer works.
+func (s *Service) standing(c Caller) (Caller, error) {
+	at := s.Revision() // before the look-up: what is found is at least as new
+	if c.Authority.Actor.IsOperator() {
+		c.Authority.At = at
+		return c, nil
+	}
+	actor := c.Authority.Actor
+	state, _ := s.proj.Directory.State(actor.Account, actor.Token)
+	t := state.Token
+	if t.Generation != actor.Generation ||
+		domain.Standing(&t, state.Account.State, c.digest, s.now()) != domain.Granted {
+		return c, domain.Errorf(domain.CodeActorRevoked, "the caller's token stopped working before the change took effect; nothing was changed")
+	}
+	c.Token, c.Account, c.Authority = &t, state.Account, authorityOf(&t, at)
+	return c, nil
+}
+
+func invalidToken() error {
+	return domain.Errorf(domain.CodeUnauthorized, "the bearer token does not work")
+}

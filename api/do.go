@@ -1,0 +1,227 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"hallpass/domain"
+	"hallpass/eventstore"
+	"hallpass/projections"
+)
+
+// maxTries is how often a command is decided before a subject that other nodes
+// keep changing answers conflict. Commands that take rights go on until their
+// deadline.
+const maxTries = 8
+
+// Result is what a command came to.
+type Result struct {
+	State    domain.State // of the command's target, after it
+	Revision Seq          // of the record; when nothing had to change, what this node had applied
+	Changed  bool
+}
+
+// Do carries out c for the caller, and returns once this node has applied it:
+// the only way to change anything. An IssueToken without an id gets a ULID.
+// Errors are *domain.Error: those of domain.Decide, and
+//   - actor_revoked, account_closed: rights or account ended in between; nothing was changed
+//   - conflict: other nodes changed the target 8 times in a row, or the secret is another token's
+//   - unknown: it can't be known in time whether it happened; the detail holds the event's id
+//   - stream_full, not_ready: the log did not take it; nothing was changed
+//
+// Do does not stop when ctx is cancelled: a caller who went away must not turn
+// an outcome into an unknown one. The write deadline ends it.
+func (s *Service) Do(ctx context.Context, by Caller, c domain.Command) (Result, error) {
+	if issue, ok := c.(domain.IssueToken); ok && issue.Token == "" {
+		id, err := s.newEventID(s.now())
+		if err != nil {
+			return Result{}, s.asError(err, by.Request)
+		}
+		issue.Token = domain.TokenID(id.String())
+		c = issue
+	}
+	account, token := c.Target()
+	if err := checkIDs(account, token); err != nil {
+		return Result{}, err
+	}
+	return s.change(ctx, by, account, token, func(Caller, domain.State) (domain.Command, error) { return c, nil })
+}
+
+// takesRights tells whether c always takes rights away: then it waits for no
+// turn, and goes on until its deadline.
+func takesRights(c domain.Command) bool {
+	switch c.(type) {
+	case domain.RevokeToken, domain.DisableToken, domain.SuspendAccount, domain.CloseAccount:
+		return true
+	case domain.OpenAccount, domain.ResumeAccount, domain.IssueToken, domain.EditToken, domain.EnableToken, domain.RotateToken:
+	}
+	return false
+}
+
+// checkIDs refuses ids that can't exist before any refusal could name them.
+func checkIDs(account domain.AccountID, token domain.TokenID) error {
+	if _, err := domain.ParseAccountID(string(account)); err != nil {
+		return err
+	}
+	if token == "" {
+		return nil
+	}
+	_, err := domain.ParseTokenID(string(token))
+	return err
+}
+
+// builder makes a command for its target as it stands, asked for by the caller
+// as it stands. The command is there, for its name, even with an error.
+type builder func(Caller, domain.State) (domain.Command, error)
+
+// change is Do for a command that depends on its target's state: it is built
+// again whenever the state has moved on.
+func (s *Service) change(ctx context.Context, by Caller, account domain.AccountID, token domain.TokenID,
+	build builder,
+) (Result, error) {
+	w := &write{Service: s, by: by, account: account, token: token, build: build}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.deadline)
+	defer cancel()
+	r, err := w.run(ctx)
+	if err != nil {
+		e := s.asError(err, by.Request)
+		s.metrics.command(w.name, string(e.Code))
+		return Result{}, e
+	}
+	result := "changed"
+	if !r.Changed {
+		result = "unchanged"
+	}
+	s.metrics.command(w.name, result)
+	return r, nil
+}
+
+// write is one command on its way into the stream.
+type write struct {
+	*Service
+	by      Caller
+	account domain.AccountID
+	token   domain.TokenID
+	build   builder
+	name    string // of the command, for metrics
+}
+
+func (w *write) run(ctx context.Context) (Result, error) {
+	state, _ := w.proj.Directory.State(w.account, w.token)
+	first, _ := w.build(w.by, state) // what is wrong with it, try says
+	urgent := takesRights(first)
+	if !urgent {
+		release, err := w.turns.take(ctx, target{string(w.account), string(w.token)})
+		if err != nil {
+			return Result{}, domain.Errorf(domain.CodeConflict, "too many others are changing the same thing; nothing was changed, try again")
+		}
+		defer release()
+	}
+	for tries := 0; tries < maxTries || urgent && ctx.Err() == nil; tries++ {
+		r, again, err := w.try(ctx)
+		if err != nil || !again {
+			return r, err
+		}
+		if w.by, err = w.standing(w.by); err != nil {
+			return Result{}, err
+		}
+	}
+	return Result{}, domain.Errorf(domain.CodeConflict, "others kept changing the same thing; nothing was changed, try again")
+}
+
+// try decides once and appends. again means that another record took the
+// place, and that this node has applied it.
+func (w *write) try(ctx context.Context) (_ Result, again bool, _ error) {
+	at := w.Revision()
+	state, last := w.proj.Directory.State(w.account, w.token)
+	now := w.now()
+	c, err := w.build(w.by, state)
+	w.name = commandName(c)
+	if err != nil {
+		return Result{}, false, err
+	}
+	event, err := domain.Decide(state, c, w.by.Authority, now)
+	if err != nil {
+		return Result{}, false, err
+	}
+	if event == nil {
+		// No record will be void if the caller lost his rights meanwhile.
+		_, err := w.standing(w.by)
+		return Result{State: state, Revision: max(at, state.Token.Revision, state.Account.Revision)}, false, err
+	}
+	id, err := w.newEventID(now)
+	if err != nil {
+		return Result{}, false, err
+	}
+	fact := &domain.Fact{
+		ID: id, Time: now, Actor: w.by.Authority.Actor, Authorised: w.by.Authority.At, Request: w.by.Request,
+		Account: w.account, Token: w.token, Event: event,
+	}
+	data := domain.Encode(fact)
+	if len(data) > domain.MaxEventSize {
+		return Result{}, false, domain.Errorf(domain.CodeTooLarge, "the change would take %d bytes; at most %d fit", len(data), domain.MaxEventSize)
+	}
+	if _, err := domain.Decode(data); err != nil { // stored, it would stop every node
+		return Result{}, false, fmt.Errorf("a fact that nodes could not read: %w", err)
+	}
+	out, again, err := w.append(ctx, fact, last, data)
+	if err != nil || again {
+		return Result{}, again, err
+	}
+	if err := refused(out); err != nil {
+		return Result{}, false, err
+	}
+	after, err := domain.Evolve(state, fact, out.Seq)
+	return Result{State: after, Revision: out.Seq, Changed: true}, false, err
+}
+
+// append writes the fact and waits for this node's fold to say what became of
+// it. again means that it is certainly not stored.
+func (w *write) append(ctx context.Context, fact *domain.Fact, last Seq, data []byte) (_ projections.Outcome, again bool, _ error) {
+	pending := w.proj.Expect(fact.ID)
+	defer pending.Cancel()
+	entry := eventstore.Entry{
+		Subject: eventstore.SubjectOf(fact), Expect: last, ID: fact.ID, Type: fact.Event.Type(), Data: data,
+	}
+	began := time.Now()
+	_, err := w.log.Append(ctx, entry)
+	w.metrics.appendSeconds.Observe(time.Since(began).Seconds())
+
+	var conflict *eventstore.ConflictError
+	switch {
+	case err == nil, errors.Is(err, eventstore.ErrUnknown):
+		// Stored, or perhaps: the fold knows.
+	case errors.As(err, &conflict):
+		return w.afterConflict(ctx, pending, entry, conflict.Last)
+	case errors.Is(err, eventstore.ErrFull):
+		return projections.Outcome{}, false, domain.Errorf(domain.CodeStreamFull, "the stream takes no more records; nothing was changed")
+	default:
+		w.logger.Error("the log did not take a record", "event", fact.ID.String(), "error", err)
+		return projections.Outcome{}, false, domain.Errorf(domain.CodeNotReady, "the log did not take the change; nothing was changed, try again shortly")
+	}
+	out, err := pending.Wait(ctx)
+	if err != nil {
+		return out, false, w.unknown(fact.ID, err)
+	}
+	return out, false, nil
+}
+
+// refused says why a stored record did not do what it was to do; nil if it did.
+func refused(out projections.Outcome) error {
+	switch {
+	case out.Void == domain.IntoClosed:
+		return domain.Errorf(domain.CodeAccountClosed, "the account was closed before the change took effect; nothing was changed")
+	case out.Void != "":
+		return domain.Errorf(domain.CodeActorRevoked, "the caller lost rights before the change took effect; nothing was changed")
+	case out.SecretLost:
+		return domain.Errorf(domain.CodeConflict, "this secret belongs to another token and never opens this one; rotate to get a new one")
+	}
+	return nil
+}
+
+func (w *write) unknown(id domain.EventID, why error) error {
+	w.logger.Warn("the outcome of a command is unknown", "event", id.String(), "error", why)
+	return domain.Errorf(domain.CodeUnknown, "whether the change happened could not be learned in time; look for the event %s before trying again", id)
+}
