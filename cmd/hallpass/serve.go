@@ -1,0 +1,185 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"hallpass/domain"
+	"hallpass/eventstore"
+)
+
+// serveFlags is everything that "serve" can be told.
+type serveFlags struct {
+	listen, data     string
+	tlsCert, tlsKey  string
+	nats             eventstore.ExternalConfig // without what is common to both kinds
+	natsListen       string
+	replicas         int
+	maxBytes         size
+	logFormat, level string
+}
+
+func newServe() *cobra.Command {
+	var s serveFlags
+	c := &cobra.Command{
+		Use: "serve", Short: "Run the server", Args: cobra.NoArgs,
+		Long: `Runs the server, over a stream embedded in this process under --data, or over that
+of a NATS server or cluster (--nats-url).
+
+Once it is ready, the first line on stdout is 'listening on http://HOST:PORT'. At
+the very first start on an empty stream the next line is 'root token: ' and the
+secret of the token root of the account root, which may do everything; it is also
+kept in the file root-token under --data, readable by its owner alone. The
+variable HALLPASS_ROOT_TOKEN can supply the secret; there is no flag for it, as
+others could see it.
+
+While the stream is replayed, /healthz, /readyz and /metrics answer already. Logs
+go to stderr. SIGTERM and SIGINT end event streams at once, let requests finish
+for at most 10 s, and exit 0; a second one exits at once.`,
+		Example: `  hallpass serve
+  hallpass serve --listen :443 --tls-cert cert.pem --tls-key key.pem --data /var/lib/hallpass
+  hallpass serve --nats-url nats://n1:4222,nats://n2:4222 --nats-creds hallpass.creds --replicas 3`,
+		RunE: func(c *cobra.Command, _ []string) error { return serve(c, &s) },
+	}
+	f := c.Flags()
+	f.StringVar(&s.listen, "listen", "127.0.0.1:8080", "the address to listen on; port 0 picks a free one")
+	f.StringVar(&s.data, "data", defaultData, "the directory of the embedded stream and the root token; made if missing")
+	f.StringVar(&s.tlsCert, "tls-cert", "", "a file with the PEM certificate to serve HTTPS with, and its chain")
+	f.StringVar(&s.tlsKey, "tls-key", "", "a file with the PEM key of --tls-cert")
+	f.StringVar(&s.nats.URL, "nats-url", "", "one or more NATS servers, with commas, in place of the embedded stream")
+	f.StringVar(&s.nats.Creds, "nats-creds", "", "a .creds file for --nats-url")
+	f.StringVar(&s.nats.CA, "nats-ca", "", "a file with the PEM certificates to verify --nats-url with (default: the system's)")
+	f.StringVar(&s.nats.Cert, "nats-cert", "", "a file with a PEM certificate to show to --nats-url")
+	f.StringVar(&s.nats.Key, "nats-key", "", "a file with the PEM key of --nats-cert")
+	f.IntVar(&s.replicas, "replicas", 1, "how many servers of --nats-url keep the stream, when it is made: 1 or 3")
+	f.Var(&s.maxBytes, "max-bytes", "the most that the stream may take, as 500MiB or 20GiB (default: half the free disk when it is made)")
+	f.StringVar(&s.natsListen, "nats-listen", "", "a loopback address for the embedded stream, as 127.0.0.1:0, which makes replay faster (default: no network port)")
+	f.StringVar(&s.logFormat, "log-format", "text", "how logs look: text or json")
+	f.StringVar(&s.level, "log-level", "info", "the least that is logged: debug, info, warn or error")
+	return c
+}
+
+// serve checks the flags, then runs a node until a signal comes.
+func serve(c *cobra.Command, s *serveFlags) error {
+	logger, err := newLogger(c.ErrOrStderr(), s.logFormat, s.level)
+	if err != nil {
+		return err
+	}
+	if err := s.check(); err != nil {
+		return err
+	}
+	wanted, err := wantedRoot()
+	if err != nil {
+		return err
+	}
+	ctx, stop := untilSignal(c.Context(), logger)
+	defer stop()
+	n := &node{flags: s, logger: logger, stdout: c.OutOrStdout(), wanted: wanted}
+	return n.run(ctx)
+}
+
+// check refuses flags that don't go together.
+func (s *serveFlags) check() error {
+	n := &s.nats
+	switch {
+	case (s.tlsCert == "") != (s.tlsKey == ""):
+		return usagef("--tls-cert and --tls-key go together: give both or neither")
+	case (n.Cert == "") != (n.Key == ""):
+		return usagef("--nats-cert and --nats-key go together: give both or neither")
+	case n.URL == "" && (n.Creds+n.CA+n.Cert != ""):
+		return usagef("--nats-creds, --nats-ca and --nats-cert need --nats-url")
+	case n.URL == "" && s.replicas != 1:
+		return usagef("the embedded stream stands alone: --replicas needs --nats-url")
+	case n.URL != "" && s.natsListen != "":
+		return usagef("--nats-listen is for the embedded stream: leave it out with --nats-url")
+	case s.replicas < 1 || s.replicas > 5:
+		return usagef("--replicas is 1, or 3 or 5 in a cluster")
+	case s.data == "":
+		return usagef("--data must not be empty")
+	}
+	return nil
+}
+
+// openLog opens the embedded stream, or that of --nats-url.
+func (s *serveFlags) openLog(ctx context.Context, logger *slog.Logger) (*eventstore.JetStream, error) {
+	if s.nats.URL == "" {
+		return eventstore.OpenEmbedded(ctx, eventstore.EmbedConfig{
+			Dir: s.data, MaxBytes: int64(s.maxBytes), Logger: logger, Listen: s.natsListen,
+		})
+	}
+	cfg := s.nats
+	cfg.Replicas, cfg.MaxBytes, cfg.Logger = s.replicas, int64(s.maxBytes), logger
+	return eventstore.OpenExternal(ctx, cfg)
+}
+
+// wantedRoot returns the root secret that the environment supplies; none is
+// the zero Secret. The variable is taken away, so that nothing passes it on.
+func wantedRoot() (domain.Secret, error) {
+	const name = "HALLPASS_ROOT_TOKEN"
+	text := os.Getenv(name)
+	_ = os.Unsetenv(name)
+	if text == "" {
+		return domain.Secret{}, nil
+	}
+	secret, err := domain.ParseSecret(text)
+	if err != nil {
+		var e *domain.Error
+		errors.As(err, &e)
+		return domain.Secret{}, usagef("HALLPASS_ROOT_TOKEN holds no secret: %s", cmp.Or(e.Detail, "it can't be read"))
+	}
+	return secret, nil
+}
+
+// newLogger returns the logger that the flags ask for.
+func newLogger(w io.Writer, format, level string) (*slog.Logger, error) {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		return nil, usagef("--log-level is debug, info, warn or error")
+	}
+	opts := &slog.HandlerOptions{Level: l}
+	switch format {
+	case "text":
+		return slog.New(slog.NewTextHandler(w, opts)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(w, opts)), nil
+	}
+	return nil, usagef("--log-format is text or json")
+}
+
+// untilSignal returns a context that the first SIGTERM or SIGINT ends. The
+// second one ends the process.
+func untilSignal(parent context.Context, logger *slog.Logger) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(parent)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	done := make(chan struct{})
+	go func() {
+		for first := true; ; first = false {
+			select {
+			case s := <-signals:
+				if !first {
+					fmt.Fprintln(os.Stderr, "hallpass: a second signal: not waiting any longer")
+					os.Exit(exitFailed)
+				}
+				logger.Info("stopping", "signal", s.String())
+				cancel()
+			case <-done:
+				return
+			}
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		close(done)
+		cancel()
+	}
+}
