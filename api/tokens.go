@@ -74,11 +74,7 @@ func exists(s domain.State, account domain.AccountID, id domain.TokenID) error {
 }
 
 func (c *call) editToken() (reply, error) {
-	account, id, err := c.target()
-	if err != nil {
-		return reply{}, err
-	}
-	m, err := c.readIfMatch()
+	account, id, m, err := c.matchedTarget()
 	if err != nil {
 		return reply{}, err
 	}
@@ -110,11 +106,7 @@ func (c *call) disableToken() (reply, error) {
 
 // plainChange is a command without fields of its own.
 func (c *call) plainChange(build func(domain.AccountID, domain.TokenID, Seq) domain.Command) (reply, error) {
-	account, id, err := c.target()
-	if err != nil {
-		return reply{}, err
-	}
-	m, err := c.readIfMatch()
+	account, id, m, err := c.matchedTarget()
 	if err != nil {
 		return reply{}, err
 	}
@@ -127,11 +119,7 @@ func (c *call) plainChange(build func(domain.AccountID, domain.TokenID, Seq) dom
 }
 
 func (c *call) rotateToken() (reply, error) {
-	account, id, err := c.target()
-	if err != nil {
-		return reply{}, err
-	}
-	m, err := c.readIfMatch()
+	account, id, m, err := c.matchedTarget()
 	if err != nil {
 		return reply{}, err
 	}
@@ -162,11 +150,7 @@ func (c *call) rotateToken() (reply, error) {
 }
 
 func (c *call) revokeToken() (reply, error) {
-	account, id, err := c.target()
-	if err != nil {
-		return reply{}, err
-	}
-	m, err := c.readIfMatch()
+	account, id, m, err := c.matchedTarget()
 	if err != nil {
 		return reply{}, err
 	}
@@ -177,6 +161,14 @@ func (c *call) revokeToken() (reply, error) {
 	return c.changeToken(account, id, m, func(_ Caller, _ domain.State, expect Seq) (domain.Command, error) {
 		return domain.RevokeToken{Account: account, Token: id, Expect: expect, Reason: reason}, nil
 	})
+}
+
+// matchedTarget returns the token in the path, and what If-Match wants of it.
+func (c *call) matchedTarget() (account domain.AccountID, id domain.TokenID, m matches, err error) {
+	if account, id, err = c.target(); err == nil {
+		m, err = c.readIfMatch()
+	}
+	return account, id, m, err
 }
 
 // changeToken carries out a command on a token that may depend on how the
