@@ -54,47 +54,26 @@ func (c *tokenCell) token() *domain.Token {
 
 var absentToken domain.Token
 
-// snapshot is a token as it stood after one record. It is immutable. What a
-// check reads of the usual token, with one secret and one grant, lies in one
-// piece beside the token itself: checks wait for memory longer than they
-// compute.
+// snapshot is a token as it stood after one record. It is immutable.
 type snapshot struct {
-	token   domain.Token
-	secret  [1]domain.Held  // token.Secrets, if it is one
-	allow   [1]domain.Grant // token.Permissions.Allow, if it is one
-	pattern [48]byte        // the text of allow[0].Resource, if it fits
-	timed   bool            // whether what the token may do depends on the time
+	rights rights // the token's, in the lines that a check reads
+	token  domain.Token
 }
 
 func (f *fold) newSnapshot(t *domain.Token) *snapshot {
-	s := &snapshot{token: *t, timed: timed(t)}
-	if len(t.Secrets) == 1 {
-		s.secret[0] = t.Secrets[0]
-		s.token.Secrets = s.secret[:]
-	}
-	if len(t.Permissions.Allow) != 1 {
-		return s
-	}
-	g := &s.allow[0]
-	*g = t.Permissions.Allow[0]
-	s.token.Permissions.Allow = s.allow[:]
-	if n := copy(s.pattern[:], g.Resource); n == len(g.Resource) && n > 0 {
-		// Nothing writes to pattern after this, as a string needs it.
-		g.Resource = domain.Pattern(unsafe.String(&s.pattern[0], n))
-	}
-	g.Actions = f.actions.one(g.Actions)
-	return s
-}
-
-// timed tells whether domain.Authorize may answer differently for t at
-// different times. Where it can't, a check saves asking the clock.
-func timed(t *domain.Token) bool {
-	for i := range t.Secrets {
-		if t.Secrets[i].Until != 0 {
-			return true
+	s := &snapshot{token: *t}
+	if p := &s.token.Permissions; len(p.Allow) == 1 {
+		g := &s.rights.allow[0]
+		*g = p.Allow[0]
+		p.Allow = s.rights.allow[:]
+		if n := copy(s.rights.text[:], g.Resource); n == len(g.Resource) && n > 0 {
+			// Nothing writes to text after this, as a string needs it.
+			g.Resource = domain.Pattern(unsafe.String(&s.rights.text[0], n))
 		}
+		g.Actions = f.actions.one(g.Actions)
 	}
-	return t.NotBefore != 0 || t.ExpiresAt != 0
+	s.rights.Permissions = s.token.Permissions
+	return s
 }
 
 // actionLists keeps one copy of each of the lists of actions that many tokens

@@ -76,15 +76,16 @@ func (f *fold) setTokenLocked(c *tokenCell, t *domain.Token, e domain.Event, seq
 	if d, ok := brought(e); ok {
 		if owner := f.index.digests.owner(&d); owner != nil && owner != c {
 			secretLost = true
-			dropSecret(t, d)
+			dropSecret(t, &d)
+		} else {
+			keepFirst(t, &d)
 		}
 	}
 	before := c.token().Secrets
 	now := f.newSnapshot(t)
 	c.now.Store(now)
-	like := f.likes.of(now)
 	for i := range now.token.Secrets {
-		f.index.digests.open(&now.token.Secrets[i].Digest, c, now, like)
+		f.index.digests.open(&now.token.Secrets[i].Digest, c, now, f.termsOf(now, i))
 	}
 	for i := range before {
 		if d := &before[i].Digest; !holds(&now.token, d) {
@@ -109,23 +110,37 @@ func brought(e domain.Event) (domain.Digest, bool) {
 }
 
 // dropSecret takes a secret out of t, which is not yet seen by anyone.
-func dropSecret(t *domain.Token, d domain.Digest) {
+func dropSecret(t *domain.Token, d *domain.Digest) {
 	var kept []domain.Held
 	for _, h := range t.Secrets {
-		if h.Digest != d {
+		if !sameSecret(&h.Digest, d) {
 			kept = append(kept, h)
 		}
 	}
 	t.Secrets = kept
 }
 
-func holds(t *domain.Token, d *domain.Digest) bool {
+// keepFirst leaves t, which is not yet seen by anyone, one secret of those that
+// the table takes for d: the one just brought, as if it were brought again.
+func keepFirst(t *domain.Token, d *domain.Digest) {
+	if len(t.Secrets) < 2 {
+		return
+	}
+	first := t.Secrets[0]
+	dropSecret(t, d)
+	t.Secrets = append([]domain.Held{first}, t.Secrets...)
+}
+
+func holds(t *domain.Token, d *domain.Digest) bool { return heldAs(t, d) != nil }
+
+// heldAs returns the digest of t that the table takes d for; nil if there is none.
+func heldAs(t *domain.Token, d *domain.Digest) *domain.Digest {
 	for i := range t.Secrets {
-		if t.Secrets[i].Digest == *d {
-			return true
+		if held := &t.Secrets[i].Digest; sameSecret(held, d) {
+			return held
 		}
 	}
-	return false
+	return nil
 }
 
 // filedUnder tells whether s is eventstore.SubjectOf(f), without building it.

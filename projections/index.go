@@ -50,14 +50,17 @@ func (x *Index) decide(secret domain.Secret, need domain.Need) Answer {
 		return a
 	}
 	a.Token = &f.token.token
-	if f.like != f.token {
-		digest = f.like.secret[0].Digest
+	state, now := domain.AccountState(f.account.state.Load()), domain.Instant(0)
+	if f.rights != nil && state == domain.AccountIsOpen {
+		if f.bounded() {
+			now = x.Now()
+		}
+		if f.hold(now) {
+			a.Decision = f.rights.Decide(need)
+			return a
+		}
 	}
-	now := domain.Instant(0)
-	if f.like.timed {
-		now = x.Now()
-	}
-	a.Decision = domain.Authorize(&f.like.token, domain.AccountState(f.account.state.Load()), digest, need, now)
+	a.Decision = domain.Authorize(a.Token, state, f.as(digest), need, x.Now())
 	return a
 }
 
@@ -68,7 +71,7 @@ func (x *Index) Bearer(secret domain.Secret) (Bearer, error) {
 	digest := secret.Digest()
 	if f := x.digests.find(&digest); f.token != nil {
 		b.Token, b.Account = &f.token.token, *f.account.now.Load()
-		b.Verdict = domain.Standing(b.Token, b.Account.State, digest, x.Now())
+		b.Verdict = domain.Standing(b.Token, b.Account.State, f.as(digest), x.Now())
 	}
 	if err := x.vouch(); err != nil {
 		return Bearer{}, err

@@ -17,6 +17,10 @@ import (
 // It is cut into shards that grow one at a time, each by being copied and then
 // replaced as a whole. A reader that still holds the old copy sees what was
 // published before the new one, which is all that its answer claims.
+//
+// It knows digests by their first half alone: finding another secret with a
+// given half takes 2^128 tries. Digests that share it are one digest, here and
+// in sameSecret, so that all nodes agree on whose it is.
 type table struct {
 	seed   [2]uint64 // random: digests can be chosen by whoever imports secrets
 	shards [32]shard
@@ -31,14 +35,23 @@ type shard struct {
 type slots []slot
 
 // slot is one cache line. What is not atomic is written before owner and never
-// changed; like changes only while live is nil.
+// changed; rights, from and until change only while live is nil.
 type slot struct {
-	owner   atomic.Pointer[tokenCell] // whose the digest is; nil: the slot is free
-	live    atomic.Pointer[snapshot]  // the token, while the digest opens it; else nil
-	like    atomic.Pointer[snapshot]  // a token that may do the same as live; see sameRights
-	account *accountCell              // the owner's
-	digest  domain.Digest
+	owner       atomic.Pointer[tokenCell] // whose the digest is; nil: the slot is free
+	live        atomic.Pointer[snapshot]  // the token, while the digest opens it; else nil
+	rights      atomic.Pointer[rights]    // see terms
+	from, until atomic.Int64              // see terms
+	account     *accountCell              // the owner's
+	half        half
 }
+
+// half is the first half of a digest.
+type half [16]byte
+
+func halfOf(d *domain.Digest) *half { return (*half)(d[:]) }
+
+// sameSecret tells whether the table takes two digests for the same.
+func sameSecret(a, b *domain.Digest) bool { return *halfOf(a) == *halfOf(b) }
 
 const firstSlots = 8
 
@@ -52,9 +65,9 @@ func newTable() *table {
 	return t
 }
 
-// hash mixes 128 bits of the digest with the seed. Its top bits pick the
-// shard, its lowest ones the slot.
-func (t *table) hash(d *domain.Digest) uint64 {
+// hash mixes the half with the seed. Its top bits pick the shard, its lowest
+// ones the slot.
+func (t *table) hash(d *half) uint64 {
 	hi, lo := bits.Mul64(
 		binary.LittleEndian.Uint64(d[0:])^t.seed[0],
 		binary.LittleEndian.Uint64(d[8:])^t.seed[1],
@@ -65,13 +78,22 @@ func (t *table) hash(d *domain.Digest) uint64 {
 // found is what the table knows of a digest.
 type found struct {
 	token   *snapshot    // the token that it belongs or belonged to, as it stands now; nil if there is none
-	like    *snapshot    // one that may do the same, and holds one secret of the same end; or token itself
 	account *accountCell // the token's
+	terms                // none unless the digest opens the token
+}
+
+// as returns the digest that domain knows d by.
+func (f *found) as(d domain.Digest) domain.Digest {
+	if held := heldAs(&f.token.token, &d); held != nil {
+		return *held
+	}
+	return d
 }
 
 // find looks the digest up.
 func (t *table) find(d *domain.Digest) found {
-	h := t.hash(d)
+	half := halfOf(d)
+	h := t.hash(half)
 	s := *t.shards[h>>59].slots.Load()
 	mask := uint64(len(s) - 1)
 	for i := h & mask; ; i = (i + 1) & mask {
@@ -80,71 +102,77 @@ func (t *table) find(d *domain.Digest) found {
 		if owner == nil {
 			return found{}
 		}
-		if at.digest != *d {
+		if at.half != *half {
 			continue
 		}
+		// No snapshot is put into a slot twice: what is read between two
+		// sights of one was put there with it.
 		live := at.live.Load()
-		if like := at.like.Load(); live != nil && at.live.Load() == live {
-			return found{live, like, at.account}
+		on := terms{at.rights.Load(), domain.Instant(at.from.Load()), domain.Instant(at.until.Load())}
+		if live != nil && at.live.Load() == live {
+			return found{live, at.account, on}
 		}
-		now := owner.now.Load()
-		return found{now, now, at.account}
+		return found{token: owner.now.Load(), account: at.account}
 	}
 }
 
 // owner returns the token that the digest belongs to; nil if there is none.
 // Only the writer calls it, and so are all below.
 func (t *table) owner(d *domain.Digest) *tokenCell {
-	h := t.hash(d)
-	return t.shards[h>>59].slots.Load().place(h, d).owner.Load()
+	h := t.hash(halfOf(d))
+	return t.shards[h>>59].slots.Load().place(h, halfOf(d)).owner.Load()
 }
 
 // touch has the processor fetch what owner and open will look at, while it does
 // something else.
 func (t *table) touch(d *domain.Digest) {
-	h := t.hash(d)
+	h := t.hash(halfOf(d))
 	s := *t.shards[h>>59].slots.Load()
 	_ = s[h&uint64(len(s)-1)].owner.Load()
 }
 
-// open lets the digest lead to snap and to one like it, and makes c its owner
-// if it has none. c must hold snap already.
-func (t *table) open(d *domain.Digest, c *tokenCell, snap, like *snapshot) {
-	h := t.hash(d)
+// open lets the digest lead to snap on these terms, and makes c its owner if it
+// has none. c must hold snap already, and the digest must not have led to it
+// before.
+func (t *table) open(d *domain.Digest, c *tokenCell, snap *snapshot, on terms) {
+	half := halfOf(d)
+	h := t.hash(half)
 	sh := &t.shards[h>>59]
 	s := *sh.slots.Load()
-	at := s.place(h, d)
+	at := s.place(h, half)
 	if at.owner.Load() == nil {
 		if sh.used >= len(s)*5/8 {
-			s = t.grown(s)
-			sh.slots.Store(&s)
-			at = s.place(h, d)
+			larger := t.grown(s)
+			sh.slots.Store(&larger)
+			at = larger.place(h, half)
 		}
 		sh.used++
-		at.digest, at.account = *d, c.account
+		at.half, at.account = *half, c.account
 		at.owner.Store(c)
 	}
-	at.set(snap, like)
+	at.set(snap, on)
 }
 
 // shut makes the digest one that opens nothing. It must have an owner, which
 // no longer holds it.
 func (t *table) shut(d *domain.Digest) {
-	h := t.hash(d)
-	t.shards[h>>59].slots.Load().place(h, d).set(nil, nil)
+	h := t.hash(halfOf(d))
+	t.shards[h>>59].slots.Load().place(h, halfOf(d)).set(nil, terms{})
 }
 
-func (at *slot) set(live, like *snapshot) {
+func (at *slot) set(live *snapshot, on terms) {
 	at.live.Store(nil) // readers ask the owner meanwhile
-	at.like.Store(like)
+	at.rights.Store(on.rights)
+	at.from.Store(int64(on.from))
+	at.until.Store(int64(on.until))
 	at.live.Store(live)
 }
 
 // place returns the digest's slot, or the free one where it belongs.
-func (s slots) place(h uint64, d *domain.Digest) *slot {
+func (s slots) place(h uint64, d *half) *slot {
 	mask := uint64(len(s) - 1)
 	for i := h & mask; ; i = (i + 1) & mask {
-		if at := &s[i]; at.owner.Load() == nil || at.digest == *d {
+		if at := &s[i]; at.owner.Load() == nil || at.half == *d {
 			return at
 		}
 	}
@@ -157,10 +185,10 @@ func (t *table) grown(s slots) slots {
 	for i := range s {
 		from := &s[i]
 		if c := from.owner.Load(); c != nil {
-			to := n.place(t.hash(&from.digest), &from.digest)
-			to.digest, to.account = from.digest, from.account
+			to := n.place(t.hash(&from.half), &from.half)
+			to.half, to.account = from.half, from.account
 			to.owner.Store(c)
-			to.set(from.live.Load(), from.like.Load())
+			to.set(from.live.Load(), terms{from.rights.Load(), domain.Instant(from.from.Load()), domain.Instant(from.until.Load())})
 		}
 	}
 	return n
