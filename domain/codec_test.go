@@ -34,13 +34,26 @@ func TestDecodeRefuses(t *testing.T) {
 	edited := func(body string) string { return tokens("token.edited.1", body) }
 	opened := head("account.opened.1")
 	resumed := head("account.resumed.1")
+	ofStream := func(typ, body string) string { return pb(1, typ) + pb(2, id) + pb(7, "root") + pb(9, body) }
+	joined := func(body string) string { return ofStream("node.joined.1", body) }
+	left := func(body string) string { return ofStream("node.left.1", body) }
+	checkpoint := func(seen string) string { return ofStream("checkpoint.1", pv(1, 7)+pb(2, digest)+seen) }
+	byActor := pb(4, pb(1, "root")+pb(2, "t"))
+	node, zeroes := pb(1, "n1")+pb(2, id), strings.Repeat("\x00", 32)
+	sighting := pb(3, pb(1, "n1")+pb(2, id))
 	long := strings.Repeat("a", 65)
 
 	for name, ok := range map[string]string{
-		"opened":  account("account.opened.1", pb(1, "Acme")),
-		"resumed": resumed,
-		"issued":  issued(pv(1, 1) + pb(2, pb(1, "/")+pb(2, "*"))),
-		"edited":  edited(pb(1, "") + pv(4, 0)),
+		"opened":                           account("account.opened.1", pb(1, "Acme")),
+		"resumed":                          resumed,
+		"issued":                           issued(pv(1, 1) + pb(2, pb(1, "/")+pb(2, "*"))),
+		"edited":                           edited(pb(1, "") + pv(4, 0)),
+		"joined":                           joined(node + pb(3, digest) + pv(4, 1)),
+		"left":                             left(node),
+		"checkpoint of 64 sightings":       checkpoint(strings.Repeat(sighting, 64)),
+		"checkpoint with a long name":      checkpoint(pb(3, pb(1, strings.Repeat("a", 255))+pb(2, id))),
+		"checkpoint of an all-zero root":   ofStream("checkpoint.1", pv(1, 1)+pb(2, zeroes)),
+		"checkpoint seen at a lone server": checkpoint(pb(3, pb(2, id))),
 	} {
 		if _, err := domain.Decode([]byte(ok)); err != nil {
 			t.Errorf("%s, which is right: %v", name, err)
@@ -131,6 +144,42 @@ func TestDecodeRefuses(t *testing.T) {
 		{"unknown field in a tag", edited(pb(3, pb(1, pb(1, "a")+pb(3, "x")))), "Tag field 3 is unknown"},
 		{"unknown field among tags", edited(pb(3, pb(1, pb(1, "a"))+pb(2, "x"))), "TagSet field 2 is unknown"},
 		{"cut tag", edited(pb(3, "\x0a\x05a")), "TagSet field 1 is cut short"},
+
+		{"node without name", left(pb(2, id)), "NodeLeft1 field 1 is missing"},
+		{"node named like the genesis", left(pb(1, "genesis") + pb(2, id)), "NodeLeft1 field 1 is a name that no node has"},
+		{"joined as the genesis", joined(pb(1, "genesis") + pb(2, id) + pb(3, digest)), "NodeJoined1 field 1 is a name that no node has"},
+		{"node with a dot", left(pb(1, "n.1") + pb(2, id)), "NodeLeft1 field 1 holds bytes that no id has"},
+		{"node with a long name", left(pb(1, long) + pb(2, id)), "NodeLeft1 field 1 is too long for an id"},
+		{"no incarnation", left(pb(1, "n1")), "NodeLeft1 field 2 is missing"},
+		{"short incarnation", left(pb(1, "n1") + pb(2, id[1:])), "NodeLeft1 field 2 does not have 16 bytes"},
+		{"zero incarnation", left(pb(1, "n1") + pb(2, zeroes[:16])), "NodeLeft1 field 2 is zero"},
+		{"left with more", left(node + pb(3, digest)), "NodeLeft1 field 3 is unknown"},
+		{"joined with a zero incarnation", joined(pb(1, "n1") + pb(2, zeroes[:16]) + pb(3, digest)), "NodeJoined1 field 2 is zero"},
+		{"no key", joined(node), "NodeJoined1 field 3 is missing"},
+		{"long key", joined(node + pb(3, digest+"0")), "NodeJoined1 field 3 does not have 32 bytes"},
+		{"zero key", joined(node + pb(3, zeroes)), "NodeJoined1 field 3 is zero"},
+		{"level of 0", joined(node + pb(3, digest) + pv(4, 0)), "NodeJoined1 field 4 is there although it is zero"},
+		{"joined with more", joined(node + pb(3, digest) + pv(5, 1)), "NodeJoined1 field 5 is unknown"},
+		{"checkpoint without size", ofStream("checkpoint.1", pb(2, digest)), "Checkpoint1 field 1 is missing"},
+		{"checkpoint of nothing", ofStream("checkpoint.1", pv(1, 0)+pb(2, digest)), "Checkpoint1 field 1 is there although it is zero"},
+		{"checkpoint without root", ofStream("checkpoint.1", pv(1, 7)), "Checkpoint1 field 2 is missing"},
+		{"short root", ofStream("checkpoint.1", pv(1, 7)+pb(2, id)), "Checkpoint1 field 2 does not have 32 bytes"},
+		{"checkpoint with more", checkpoint(sighting + pb(4, "x")), "Checkpoint1 field 4 is unknown"},
+		{"65 sightings", checkpoint(strings.Repeat(sighting, 65)), "Checkpoint1 field 3 is there more often than it may be"},
+		{"sighting by nobody", checkpoint(pb(3, pb(1, "n1"))), "Sighting field 2 is missing"},
+		{"sighting by zero", checkpoint(pb(3, pb(1, "n1")+pb(2, zeroes[:16]))), "Sighting field 2 is zero"},
+		{"second sighting empty", checkpoint(sighting + pb(3, "")), "Sighting field 2 is missing"},
+		{"replica with a long name", checkpoint(pb(3, pb(1, strings.Repeat("a", 256))+pb(2, id))), "Sighting field 1 is too long"},
+		{"replica not UTF-8", checkpoint(pb(3, pb(1, "\xff")+pb(2, id))), "Sighting field 1 is not valid UTF-8"},
+		{"sighting with more", checkpoint(pb(3, pb(1, "n1")+pb(2, id)+pv(3, 1))), "Sighting field 3 is unknown"},
+		{"cut sighting", checkpoint("\x1a\x05a"), "Checkpoint1 field 3 is cut short"},
+		{"joined in another account", account("node.joined.1", node+pb(3, digest)), "Fact field 7 is not the account root"},
+		{"left in another account", account("node.left.1", node), "Fact field 7 is not the account root"},
+		{"checkpoint in another account", account("checkpoint.1", pv(1, 7)+pb(2, digest)), "Fact field 7 is not the account root"},
+		{"joined by a token", pb(1, "node.joined.1") + pb(2, id) + byActor + pb(7, "root") + pb(9, node+pb(3, digest)), "Fact field 4 names an actor where there is none"},
+		{"left by a token", pb(1, "node.left.1") + pb(2, id) + byActor + pb(7, "root") + pb(9, node), "Fact field 4 names an actor where there is none"},
+		{"checkpoint by a token", pb(1, "checkpoint.1") + pb(2, id) + byActor + pb(7, "root") + pb(9, pv(1, 7)+pb(2, digest)), "Fact field 4 names an actor where there is none"},
+		{"left about a token", pb(1, "node.left.1") + pb(2, id) + pb(7, "root") + pb(8, "t") + pb(9, node), "Fact field 8 names a token where"},
 	} {
 		f, err := domain.Decode([]byte(c.data))
 		var unreadable *domain.UnreadableError

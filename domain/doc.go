@@ -15,6 +15,10 @@
 // whether an event takes rights away. Both depend on the stream alone, so that
 // every node settles the same.
 //
+// Three events are about the stream itself and change no account: NodeJoined,
+// NodeLeft and Checkpoint. LevelOf says what a node has to read before an event
+// may be written.
+//
 // Encode and Decode keep facts in the layout of event.proto. A version of an
 // event, once released, is read for ever.
 package domain

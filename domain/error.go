@@ -29,6 +29,11 @@ const (
 	CodeNotReady      Code = "not_ready"   // this node is still replaying
 	CodeStreamFull    Code = "stream_full" // the stream takes no more records
 	CodeInternal      Code = "internal"
+
+	CodeHistoryDiffers Code = "history_differs"   // nodes hold different histories of the same stream
+	CodeNotFenced      Code = "not_fenced"        // the change is stored, but some node may not have it yet
+	CodeReplicaDamaged Code = "replica_damaged"   // the stream's leader holds another history than most replicas
+	CodeUpgrading      Code = "cluster_upgrading" // some node can't read yet what the change would write
 )
 
 // Error is every refusal of the domain: a code for programs, a sentence for

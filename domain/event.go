@@ -82,6 +82,44 @@ type TokenRotated struct {
 // TokenRevoked ends a token and every secret of it.
 type TokenRevoked struct{ Reason Reason }
 
+// NodeJoined says that a node follows the stream: only from here on can it have
+// a lease. Like NodeLeft and Checkpoint it is about the stream, not about an
+// account: it is filed under the account root, its actor is the operator, and
+// it changes no account and no token.
+type NodeJoined struct {
+	Name        NodeName
+	Incarnation Incarnation
+	Key         [32]byte // Ed25519 public key, which its acknowledgements are signed with
+	Reads       uint64   // the SchemaLevel of its version
+}
+
+// NodeLeft says that an incarnation answers no more and never will.
+type NodeLeft struct {
+	Name        NodeName
+	Incarnation Incarnation
+}
+
+// Checkpoint says which history followers found in the replicas of the stream:
+// that of the first Size leaves, as the root of their Merkle tree tells it.
+type Checkpoint struct {
+	Size uint64 // at least 1
+	Root [32]byte
+	Seen []Sighting // who found it and where, at most MaxSightings
+}
+
+// Sighting is one follower's word for the history of a Checkpoint.
+type Sighting struct {
+	Replica string // name of the server whose copy was read, at most MaxReplicaName bytes; may be empty on a lone server
+	By      Incarnation
+}
+
+// Bounds of a Checkpoint. Decode refuses what is beyond them, and such a record
+// stops every node: who writes a Checkpoint keeps to them.
+const (
+	MaxSightings   = 64
+	MaxReplicaName = 255 // bytes of UTF-8
+)
+
 // Type returns the event's versioned name.
 func (Genesis) Type() string          { return "genesis.1" }
 func (AccountOpened) Type() string    { return "account.opened.1" }
@@ -94,6 +132,9 @@ func (TokenEnabled) Type() string     { return "token.enabled.1" }
 func (TokenDisabled) Type() string    { return "token.disabled.1" }
 func (TokenRotated) Type() string     { return "token.rotated.1" }
 func (TokenRevoked) Type() string     { return "token.revoked.1" }
+func (NodeJoined) Type() string       { return "node.joined.1" }
+func (NodeLeft) Type() string         { return "node.left.1" }
+func (Checkpoint) Type() string       { return "checkpoint.1" }
 
 func (Genesis) event()          {}
 func (AccountOpened) event()    {}
@@ -106,3 +147,6 @@ func (TokenEnabled) event()     {}
 func (TokenDisabled) event()    {}
 func (TokenRotated) event()     {}
 func (TokenRevoked) event()     {}
+func (NodeJoined) event()       {}
+func (NodeLeft) event()         {}
+func (Checkpoint) event()       {}

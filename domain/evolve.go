@@ -15,6 +15,8 @@ func Evolve(s State, f *Fact, seq Seq) (State, error) {
 			return s, impossible(f, "only a stream's first record is a genesis")
 		}
 		return s, nil
+	case NodeJoined, NodeLeft, Checkpoint:
+		return s, nil
 	case AccountOpened, AccountSuspended, AccountResumed, AccountClosed:
 		return evolveAccount(s, f, seq)
 	case TokenIssued:
@@ -44,7 +46,8 @@ func evolveAccount(s State, f *Fact, seq Seq) (State, error) {
 	case AccountClosed:
 		possible = is == AccountIsOpen || is == AccountIsSuspended
 		a.State = AccountIsClosed
-	case Genesis, TokenIssued, TokenEdited, TokenEnabled, TokenDisabled, TokenRotated, TokenRevoked:
+	case Genesis, TokenIssued, TokenEdited, TokenEnabled, TokenDisabled, TokenRotated, TokenRevoked,
+		NodeJoined, NodeLeft, Checkpoint:
 	}
 	if !possible {
 		return s, impossible(f, "its account is "+is.String())
@@ -98,7 +101,8 @@ func evolveToken(s State, f *Fact, seq Seq) (State, error) {
 		t.Secrets = rotated(t.Secrets, e, f.Time)
 	case TokenRevoked:
 		t.Revoked, t.Enabled, t.Reason, t.Secrets = true, false, e.Reason, nil
-	case Genesis, AccountOpened, AccountSuspended, AccountResumed, AccountClosed, TokenIssued:
+	case Genesis, AccountOpened, AccountSuspended, AccountResumed, AccountClosed, TokenIssued,
+		NodeJoined, NodeLeft, Checkpoint:
 	}
 	if !possible {
 		return s, impossible(f, "its token is "+is.String()+" or immutable")

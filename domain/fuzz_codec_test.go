@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"hallpass/domain"
+	"hallpass/domain/domaintest"
 )
 
 // FuzzDecode holds that no input makes Decode panic, and that what it accepts
@@ -65,6 +66,9 @@ func anyFact(t *rapid.T) domain.Fact {
 	if strings.HasPrefix(f.Event.Type(), "token.") {
 		f.Token = domain.TokenID(id.Draw(t, "token"))
 	}
+	if isOfStream(f.Event) {
+		f.Account, f.Actor = "root", domain.Actor{}
+	}
 	return f
 }
 
@@ -74,7 +78,7 @@ func anyEvent(t *rapid.T, text *rapid.Generator[string]) domain.Event {
 		Text: text.Draw(t, "reason text"),
 	}
 	flag := rapid.Bool()
-	switch rapid.IntRange(0, 10).Draw(t, "type") {
+	switch rapid.IntRange(0, 11).Draw(t, "type") {
 	case 0:
 		return domain.Genesis{Stream: [16]byte(anyBytes(t, 16))}
 	case 1:
@@ -94,6 +98,8 @@ func anyEvent(t *rapid.T, text *rapid.Generator[string]) domain.Event {
 	case 8:
 		return domain.TokenRotated{Digest: domain.Digest(anyBytes(t, 32)), PreviousUntil: anyInstant(t)}
 	case 9:
+		return domaintest.NodeEvent().Draw(t, "node event")
+	case 10:
 		return domain.TokenIssued{
 			Generation: rapid.Uint64().Draw(t, "generation"),
 			Name:       text.Draw(t, "name"), Description: text.Draw(t, "description"), Tags: anyTags(t),

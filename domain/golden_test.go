@@ -90,6 +90,22 @@ var goldens = map[string]domain.Fact{
 
 	"token.revoked.1":             golden(domain.TokenRevoked{Reason: goldenReason}),
 	"token.revoked.1-unspecified": golden(domain.TokenRevoked{Reason: domain.Reason{Code: domain.ReasonUnspecified}}),
+
+	"node.joined.1": goldenOfStream(domain.NodeJoined{
+		Name: "green_house-4", Incarnation: goldenIncarnation, Key: [32]byte{0xe0, 31: 0xed}, Reads: 300,
+	}),
+	"node.joined.1-reads-0": goldenOfStream(domain.NodeJoined{Name: "n", Incarnation: goldenIncarnation, Key: [32]byte{1}}),
+	"node.left.1":           goldenOfStream(domain.NodeLeft{Name: "green_house-4", Incarnation: goldenIncarnation}),
+
+	"checkpoint.1": goldenOfStream(domain.Checkpoint{
+		Size: 4_712, Root: [32]byte{0xa0, 31: 0xaf},
+		Seen: []domain.Sighting{
+			{Replica: "gewächshaus 1", By: goldenIncarnation},
+			{Replica: "n2", By: domain.Incarnation{15: 1}},
+			{Replica: "", By: domain.Incarnation{1}},
+		},
+	}),
+	"checkpoint.1-unseen": goldenOfStream(domain.Checkpoint{Size: 1}),
 }
 
 var (
@@ -99,6 +115,7 @@ var (
 		0xd1, 0x6e, 0x57, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13,
 		14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 0xff,
 	}
+	goldenIncarnation = domain.Incarnation{0xf0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 0xff}
 	goldenPermissions = domain.Permissions{
 		Mode: domain.FirstMatch,
 		Allow: []domain.Grant{
@@ -120,6 +137,11 @@ func golden(e domain.Event) domain.Fact {
 		f.Token = "green_house-4"
 	}
 	return f
+}
+
+// goldenOfStream returns a fact about the stream itself with e.
+func goldenOfStream(e domain.Event) domain.Fact {
+	return domain.Fact{ID: goldenID, Time: 1_800_000_000_000, Authorised: 4711, Request: "req-7f3a", Account: "root", Event: e}
 }
 
 func TestGoldenFiles(t *testing.T) {
@@ -169,7 +191,7 @@ func TestEveryEventTypeHasAGoldenFile(t *testing.T) {
 			t.Errorf("%s has no golden file that is named by its type alone", typ)
 		}
 	}
-	if len(types) < 11 {
+	if len(types) < 14 {
 		t.Errorf("only %d types of event were found in the source", len(types))
 	}
 }

@@ -58,6 +58,18 @@ func (f *Fact) Change() map[string]any {
 		c["previous_until"] = instantView(e.PreviousUntil)
 	case TokenRevoked:
 		addReason(c, e.Reason)
+	case NodeJoined:
+		c["name"] = string(e.Name)
+		c["incarnation"] = e.Incarnation.String()
+		c["key"] = hex.EncodeToString(e.Key[:])
+		c["reads"] = e.Reads
+	case NodeLeft:
+		c["name"] = string(e.Name)
+		c["incarnation"] = e.Incarnation.String()
+	case Checkpoint:
+		c["size"] = e.Size
+		c["root"] = hex.EncodeToString(e.Root[:])
+		c["seen"] = seenView(e.Seen)
 	case AccountResumed, TokenEnabled, TokenDisabled:
 	}
 	return c
@@ -113,6 +125,14 @@ func grantsView(grants []Grant) []map[string]any {
 		if g.Unverified {
 			view[i]["unverified"] = true
 		}
+	}
+	return view
+}
+
+func seenView(seen []Sighting) []map[string]string {
+	view := make([]map[string]string, len(seen))
+	for i, s := range seen {
+		view[i] = map[string]string{"replica": s.Replica, "by": s.By.String()}
 	}
 	return view
 }

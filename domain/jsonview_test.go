@@ -41,6 +41,14 @@ func TestChange(t *testing.T) {
 		"token.rotated.1-at-once":     `{"digest":"sha256:d16e57010203","previous_until":null}`,
 		"token.revoked.1":             reason,
 		"token.revoked.1-unspecified": `{"reason":"unspecified"}`,
+		"node.joined.1": `{"incarnation":"f00102030405060708090a0b0c0d0eff",` +
+			`"key":"e0000000000000000000000000000000000000000000000000000000000000ed","name":"green_house-4","reads":300}`,
+		"node.left.1": `{"incarnation":"f00102030405060708090a0b0c0d0eff","name":"green_house-4"}`,
+		"checkpoint.1": `{"root":"a0000000000000000000000000000000000000000000000000000000000000af","seen":[` +
+			`{"by":"f00102030405060708090a0b0c0d0eff","replica":"gewächshaus 1"},` +
+			`{"by":"00000000000000000000000000000001","replica":"n2"},` +
+			`{"by":"01000000000000000000000000000000","replica":""}],"size":4712}`,
+		"checkpoint.1-unseen": `{"root":"0000000000000000000000000000000000000000000000000000000000000000","seen":[],"size":1}`,
 	} {
 		f := goldens[name]
 		got, err := json.Marshal(f.Change())
@@ -74,6 +82,9 @@ func TestEventName(t *testing.T) {
 		"token.issued.x1":  "token.issued.x1",
 		"":                 "",
 		".1":               ".1",
+		"node.joined.1":    "node.joined",
+		"node.left.1":      "node.left",
+		"checkpoint.1":     "checkpoint",
 		"account.opened.1": domain.EventName(domain.AccountOpened{}.Type()),
 	} {
 		if got := domain.EventName(typ); got != want {

@@ -26,9 +26,11 @@ func Void(f *Fact, actor State, target *Account) VoidReason {
 	switch f.Event.(type) {
 	case TokenIssued, TokenEdited, TokenEnabled, TokenDisabled, TokenRotated:
 		return IntoClosed
-	case TokenRevoked, Genesis, AccountOpened, AccountSuspended, AccountResumed, AccountClosed:
+	case TokenRevoked, Genesis, AccountOpened, AccountSuspended, AccountResumed, AccountClosed,
+		NodeJoined, NodeLeft, Checkpoint:
 		// A revoke does no harm; an account's own records are guarded by the
-		// expected last sequence of its subject.
+		// expected last sequence of its subject; a node's and a checkpoint are
+		// about no account.
 	}
 	return ""
 }
@@ -43,7 +45,7 @@ func Narrows(s State, e Event) bool {
 		return e.PreviousUntil == 0
 	case TokenEdited:
 		return e.narrows(&s.Token)
-	case Genesis, AccountOpened, AccountResumed, TokenIssued, TokenEnabled:
+	case Genesis, AccountOpened, AccountResumed, TokenIssued, TokenEnabled, NodeJoined, NodeLeft, Checkpoint:
 		return false
 	}
 	return true

@@ -29,6 +29,15 @@ func (w *writer) event(e Event) {
 	case TokenRevoked:
 		w.reason(1, e.Reason)
 		return
+	case NodeJoined:
+		w.nodeJoined(&e)
+		return
+	case NodeLeft:
+		w.nodeLeft(&e)
+		return
+	case Checkpoint:
+		w.checkpoint(&e)
+		return
 	case AccountResumed, TokenEnabled, TokenDisabled:
 		return
 	}
@@ -89,6 +98,15 @@ func (r *reader) event(typ string) Event {
 		e := TokenRevoked{r.reason(1)}
 		r.close(1)
 		return e
+	case "node.joined.1":
+		r.in = "NodeJoined1"
+		return r.nodeJoined()
+	case "node.left.1":
+		r.in = "NodeLeft1"
+		return r.nodeLeft()
+	case "checkpoint.1":
+		r.in = "Checkpoint1"
+		return r.checkpoint()
 	}
 	r.fail(1, "is a type that this version does not know")
 	return nil
