@@ -17,9 +17,14 @@ import (
 // typeHeader holds the event's type, for subscribers outside.
 const typeHeader = "Hp-Type"
 
-// attemptTimeout is how long one publish waits for its answer before the same
-// record is published again. A sync of a busy disk takes less.
-const attemptTimeout = 3 * time.Second
+// How long one publish waits for its answer before the same record is published
+// again. A sync of a busy disk takes less. Of several replicas, one that just
+// ceased to lead drops what it was sent, and asking again there is answered with
+// the record's own place.
+const (
+	attemptTimeout           = 3 * time.Second
+	replicatedAttemptTimeout = time.Second
+)
 
 // Append implements Log.
 func (l *JetStream) Append(ctx context.Context, e Entry) (Seq, error) {
@@ -110,10 +115,14 @@ func givenUp(why, last error, doubt bool) error {
 	return why
 }
 
-// publish sends msg once and waits for the answer, at most attemptTimeout and
-// not beyond the connection's life.
+// publish sends msg once and waits for the answer, at most as long as an attempt
+// takes and not beyond the connection's life.
 func (l *JetStream) publish(ctx context.Context, msg *nats.Msg, expect Seq) (Seq, outcome, error) {
-	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
+	patience := attemptTimeout
+	if l.Settings().Replicas > 1 {
+		patience = replicatedAttemptTimeout
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	stop, err := l.link.whileUp(cancel)
 	if err != nil {

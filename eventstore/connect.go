@@ -2,9 +2,11 @@ package eventstore
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"sync"
 	"time"
 
@@ -24,8 +26,9 @@ func (d dialer) common(more ...nats.Option) []nats.Option {
 }
 
 // connectLasting makes a connection that reconnects for ever; a server that
-// doesn't answer two pings, a second apart, counts as gone. What is published while it is down is refused at once and never kept for later: a
-// command must not take effect long after it was given up.
+// doesn't answer two pings, a second apart, counts as gone. What is published
+// while it is down is refused at once and never kept for later: a command must
+// not take effect long after it was given up.
 func (d dialer) connectLasting(logger *slog.Logger) (*nats.Conn, *link, error) {
 	k := new(link)
 	k.up()
@@ -69,9 +72,16 @@ func (d dialer) connectOnce(lost func(error)) (*nats.Conn, error) {
 
 // connectError makes a sentence of the errors that only an operator can mend.
 func connectError(err error) error {
+	var unverified *tls.CertificateVerificationError
+	var alert *net.OpError
 	switch {
 	case err == nil:
 		return nil
+	case errors.As(err, &unverified):
+		return final(fmt.Errorf("eventstore: the NATS server's certificate can't be trusted (%w); "+
+			"state the CA that signed it, and the name or address that it is for", unverified.Err))
+	case errors.As(err, &alert) && alert.Op == "remote error": // a TLS alert
+		return final(fmt.Errorf("eventstore: the NATS server refuses hallpass's certificate or the lack of one (%w)", err))
 	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), errors.Is(err, nats.ErrAuthRevoked):
 		return final(fmt.Errorf("eventstore: the NATS server refuses the credential (%w)", err))
 	case errors.Is(err, nats.ErrSecureConnWanted), errors.Is(err, nats.ErrSecureConnRequired):
@@ -100,6 +110,16 @@ func (k *link) down() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.cut()
+}
+
+// isUp returns an error when the connection is down.
+func (k *link) isUp() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.ctx.Err() != nil {
+		return nats.ErrDisconnected
+	}
+	return nil
 }
 
 // whileUp has f called when the present connection is lost; stop ends that.

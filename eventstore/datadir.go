@@ -19,9 +19,28 @@ type dataDir struct {
 	lock       *dirLock
 }
 
+// mode is how a data directory is used: by a server that stands alone (zero),
+// or by a node of a cluster. It stays the same for ever: what one wrote the
+// other can't read as its own.
+type mode struct{ cluster, node string }
+
+func modeOf(c *ClusterConfig) mode {
+	if c == nil {
+		return mode{}
+	}
+	return mode{c.Name, c.Node}
+}
+
+func (m mode) String() string {
+	if m == (mode{}) {
+		return "standalone"
+	}
+	return "cluster " + m.cluster + " node " + m.node
+}
+
 // claimDir makes the directory if need be, locks it, and finds the name of
-// its server: random, but the same at every start.
-func claimDir(path string) (*dataDir, error) {
+// its server: its node's, or a random one that is the same at every start.
+func claimDir(path string, m mode) (*dataDir, error) {
 	if path == "" {
 		return nil, errors.New("eventstore: the data directory isn't stated")
 	}
@@ -32,12 +51,48 @@ func claimDir(path string) (*dataDir, error) {
 	if err != nil {
 		return nil, err
 	}
-	name, err := serverName(path)
+	name, err := m.settle(path)
 	if err != nil {
 		lock.release()
 		return nil, err
 	}
 	return &dataDir{path: path, serverName: name, lock: lock}, nil
+}
+
+// settle records the mode in a new directory, or refuses one that was used in
+// another, and returns the server's name.
+func (m mode) settle(dir string) (string, error) {
+	was, err := readMode(dir)
+	switch {
+	case err != nil:
+		return "", err
+	case was == "":
+		if err := writeWhole(filepath.Join(dir, "mode"), m.String()+"\n"); err != nil {
+			return "", fmt.Errorf("eventstore: the data directory %s can't be written: %w", dir, err)
+		}
+	case was != m.String():
+		return "", fmt.Errorf("eventstore: the data directory %s belongs to %q and can't be used as %q; "+
+			"start hallpass as it was started before, or state another directory", dir, was, m)
+	}
+	if m != (mode{}) {
+		return m.node, nil
+	}
+	return serverName(dir)
+}
+
+// readMode returns how dir was used so far; "": it is new.
+func readMode(dir string) (string, error) {
+	b, err := os.ReadFile(filepath.Join(dir, "mode"))
+	switch {
+	case err == nil && len(b) > 0:
+		return strings.TrimSpace(string(b)), nil
+	case err != nil && !errors.Is(err, os.ErrNotExist):
+		return "", fmt.Errorf("eventstore: the mode of the data directory %s can't be read: %w", dir, err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "server-name")); err == nil { // older than the mode
+		return mode{}.String(), nil
+	}
+	return "", nil
 }
 
 func (d *dataDir) release() { d.lock.release() }

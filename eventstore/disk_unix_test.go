@@ -14,7 +14,7 @@ import (
 // ever: appends say so at once, and reads go on.
 func TestFullDisk(t *testing.T) {
 	for errno, is := range map[syscall.Errno]error{syscall.ENOSPC: ErrFull, syscall.EIO: syscall.EIO, syscall.EROFS: syscall.EROFS} {
-		dir, err := claimDir(t.TempDir())
+		dir, err := claimDir(t.TempDir(), mode{})
 		if err != nil {
 			t.Fatal(err)
 		}

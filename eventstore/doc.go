@@ -3,8 +3,8 @@
 //
 // # Implementations
 //
-// OpenEmbedded runs a NATS server inside the process and owns its directory;
-// OpenExternal uses a server or cluster that is there already. Both give a
+// OpenEmbedded runs a NATS server inside the process and owns its directory,
+// alone or as one of a cluster; OpenExternal uses a server or cluster that is there already. Both give a
 // *JetStream. NewMemory is the same in memory, for tests. The contract suite
 // in eventstoretest holds all of them to Log's comments.
 //
@@ -14,7 +14,18 @@
 // told from another. Records are filed under hp.e.<account>.<kind>.<id>, one
 // literal subject an aggregate; an append states the last record of its
 // subject, and the server refuses it when that isn't so. Barriers of the same
-// stream live under hp.l.>. Readers see both.
+// stream live under hp.l.<node>, expect nothing, and leave the stream after a
+// while; their places stay empty. Readers see both.
+//
+// Beside the stream, Bus carries messages between its nodes, as plain NATS
+// messages under hp.m.>. It promises nothing.
+//
+// # Copies
+//
+// A stream of several replicas is read from one of them, which Reader.Replica
+// names. What servers say of a copy, that it is current or lacks nothing, is
+// no proof of it: one whose blocks were damaged says the same. Resync has a
+// stopped node's copy filled anew from the others.
 //
 // Records carry these headers: Nats-Msg-Id (the event's ULID),
 // Nats-Expected-Last-Subject-Sequence, and Hp-Type (the event's type, for

@@ -2,14 +2,13 @@ package eventstore
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
@@ -25,8 +24,9 @@ type ExternalConfig struct {
 	CA       string // path of PEM certificates to verify the server with; default: the system's
 	Cert     string // path of a PEM certificate to show, with Key
 	Key      string
-	Replicas int   // of a stream that is made; default 1
-	MaxBytes int64 // of a stream that is made; 0: what the account allows, else 8 GiB
+	Replicas int           // of a stream that is made; default 1
+	MaxBytes int64         // of a stream that is made; 0: what the account allows, else 8 GiB
+	MaxLease time.Duration // of a stream that is made; 0: DefaultMaxLease
 	Logger   *slog.Logger
 }
 
@@ -42,6 +42,7 @@ func OpenExternal(ctx context.Context, cfg ExternalConfig) (*JetStream, error) {
 	return open(ctx, orDiscard(cfg.Logger), d, choice{
 		replicas: replicas,
 		maxBytes: cfg.MaxBytes,
+		maxLease: cfg.MaxLease,
 		fallback: func(ctx context.Context, nc *nats.Conn) (int64, error) {
 			return accountBytes(ctx, nc, replicas)
 		},
@@ -107,7 +108,7 @@ func (cfg ExternalConfig) dialer() (dialer, error) {
 	if cfg.CA == "" && cfg.Cert == "" && cfg.Key == "" {
 		return d, nil
 	}
-	tls, err := cfg.tls()
+	tls, err := loadTLS("NATS", cfg.CA, cfg.Cert, cfg.Key)
 	if err != nil {
 		return d, err
 	}
@@ -134,26 +135,4 @@ func splitURL(s string) (bare string, credential nats.Option, err error) {
 		}
 	}
 	return u.String(), credential, nil
-}
-
-func (cfg ExternalConfig) tls() (*tls.Config, error) {
-	c := &tls.Config{MinVersion: tls.VersionTLS12}
-	if cfg.CA != "" {
-		pem, err := os.ReadFile(cfg.CA)
-		if err != nil {
-			return nil, fmt.Errorf("eventstore: the NATS CA can't be read: %w", err)
-		}
-		c.RootCAs = x509.NewCertPool()
-		if !c.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("eventstore: the file %s holds no PEM certificate", cfg.CA)
-		}
-	}
-	if cfg.Cert != "" || cfg.Key != "" {
-		pair, err := tls.LoadX509KeyPair(cfg.Cert, cfg.Key)
-		if err != nil {
-			return nil, fmt.Errorf("eventstore: the certificate for NATS and its key don't load: %w", err)
-		}
-		c.Certificates = []tls.Certificate{pair}
-	}
-	return c, nil
 }

@@ -110,5 +110,6 @@ func direct(msg *nats.Msg) (Record, error) {
 	}
 	return Record{
 		Seq: Seq(seq), Stored: domain.InstantOf(at), Subject: Subject(msg.Header.Get(server.JSSubject)), Data: msg.Data,
+		Foreign: foreignHeader(msg.Header),
 	}, nil
 }

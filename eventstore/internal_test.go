@@ -173,7 +173,7 @@ func TestAnswers(t *testing.T) {
 // A setting that only a newer server knows, and that isn't off, is refused.
 func TestUnknownSetting(t *testing.T) {
 	config := func(more string) json.RawMessage {
-		b, err := json.Marshal(wantedStream(3, 77))
+		b, err := json.Marshal(wantedStream(3, 77, 0))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -207,7 +207,7 @@ func TestEmbeddedListener(t *testing.T) {
 // An embedded server that is gone ends the appends instead of letting them try
 // until their time is over.
 func TestAppendToADeadServer(t *testing.T) {
-	dir, err := claimDir(t.TempDir())
+	dir, err := claimDir(t.TempDir(), mode{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,5 +225,79 @@ func TestAppendToADeadServer(t *testing.T) {
 	_, err = l.Append(context.Background(), Entry{Subject: "hp.e.acme.token.x", ID: domain.NewEventID(1, [10]byte{})})
 	if err == nil || !strings.Contains(err.Error(), "has stopped") {
 		t.Errorf("append: %v", err)
+	}
+}
+
+// A barrier leaves the stream when its time is over. Facts stay, and keep
+// their places; a later reader meets the gap, also after a restart.
+func TestBarriersExpire(t *testing.T) {
+	t.Parallel() // it mostly waits
+	dir := t.TempDir()
+	open := func() *JetStream {
+		l, err := OpenEmbedded(t.Context(), EmbedConfig{Dir: dir, NoSync: true, MaxBytes: 1 << 20})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	l := open()
+	fact := func(subject Subject) Seq {
+		seq, err := l.Append(t.Context(), Entry{Subject: subject, ID: domain.NewEventID(1, [10]byte{byte(len(subject))})})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return seq
+	}
+	fact("hp.e.acme.token.a")
+	short, err := l.barrier(t.Context(), "n1", nil, time.Second)
+	if err != nil || short != 3 {
+		t.Fatal(short, err)
+	}
+	long, err := l.Barrier(t.Context(), "n1", nil)
+	if err != nil || long != 4 {
+		t.Fatal(long, err)
+	}
+	fact("hp.e.acme.token.bb")
+	if err := l.Close(); err != nil { // the server counts on over its own restart
+		t.Fatal(err)
+	}
+	l = open()
+	defer l.Close() //nolint:errcheck // it never fails
+	for gone := false; !gone; time.Sleep(20 * time.Millisecond) {
+		u, err := l.Usage(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		gone = u.Records == 4
+	}
+	r, err := l.Read(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	buf := make([]Record, 1)
+	for _, want := range []Seq{1, 2, 4, 5} {
+		if n, err := r.Next(t.Context(), buf); n != 1 || err != nil || buf[0].Seq != want {
+			t.Fatalf("record %d came where %d was due, %v", buf[0].Seq, want, err)
+		}
+	}
+}
+
+func TestForeign(t *testing.T) {
+	for header, foreign := range map[string]bool{
+		"Nats-TTL": true, "nats-ttl": true, "Nats-Rollup": true, "Nats-Schedule": true, "Nats-Schedule-Target": true,
+		"Nats-Scheduler": true, "Nats-Marker-Reason": true,
+		"Nats-Msg-Id": false, "Nats-Expected-Last-Subject-Sequence": false, "Hp-Type": false, "": false, "N": false,
+	} {
+		if isForeign(header) != foreign {
+			t.Errorf("%s: %v", header, !foreign)
+		}
+	}
+	if got := foreignHeader(nats.Header{"Nats-TTL": nil, "Hp-Type": nil, "Nats-Rollup": nil}); got != "Nats-Rollup" {
+		t.Errorf("of two: %s", got)
+	}
+	own := message(Entry{}).Header
+	if n := testing.AllocsPerRun(100, func() { foreignHeader(own) }); n != 0 {
+		t.Errorf("%v allocations", n)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -16,36 +17,44 @@ import (
 
 // JetStream is the Log over a NATS JetStream stream.
 type JetStream struct {
-	logger *slog.Logger
-	dial   dialer
-	stop   func()       // ends what was started for this log beside its connections
-	broken func() error // why the server can't serve any more; nil: it can, or isn't ours
-	nc     *nats.Conn   // for appends and questions; each reader has its own
-	link   *link        // of nc
-	stream [16]byte
+	logger    *slog.Logger
+	dial      dialer
+	stop      func()       // ends what was started for this log beside its connections
+	broken    func() error // why the server can't serve any more; nil: it can, or isn't ours
+	member    *embedded    // the clustered server of this process; nil: there is none
+	nc        *nats.Conn   // for appends and questions; each reader has its own
+	link      *link        // of nc
+	stream    [16]byte
+	clientURL string // of an embedded server; "": none
+
+	settings atomic.Pointer[knownSettings]
+	avoidOwn atomic.Int64 // until when readers don't prefer this process's server, in Unix ns
 
 	mu      sync.Mutex // guards what follows
 	readers map[*reader]struct{}
 	closed  bool
 
 	closing chan struct{}  // closed by Close
-	reading sync.WaitGroup // one for each of readers
+	end     func()         // ends keepSettings
+	reading sync.WaitGroup // one for each of readers, one for keepSettings
 }
 
 // choice is what whoever opens a stream may choose about it.
 type choice struct {
 	replicas int
-	maxBytes int64 // 0: fallback decides
+	maxBytes int64         // 0: fallback decides
+	maxLease time.Duration // of a stream that is made; 0: DefaultMaxLease
 	fallback func(ctx context.Context, nc *nats.Conn) (int64, error)
 	adjust   bool         // give an existing stream the stated maxBytes
 	broken   func() error // why the server can't serve any more; nil: it can, or can't be told
+	member   *embedded    // the clustered server of this process; nil: there is none
 }
 
 // open connects, makes the stream if there is none, and checks it. It goes on
 // until that succeeds, ctx ends, or something only an operator can mend shows.
 func open(ctx context.Context, logger *slog.Logger, d dialer, c choice) (*JetStream, error) {
 	l := &JetStream{
-		logger: logger, dial: d, stop: func() {}, broken: c.broken,
+		logger: logger, dial: d, stop: func() {}, broken: c.broken, member: c.member,
 		readers: map[*reader]struct{}{}, closing: make(chan struct{}),
 	}
 	err := l.untilAnswered(ctx, "connect to NATS", func() error {
@@ -64,6 +73,9 @@ func open(ctx context.Context, logger *slog.Logger, d dialer, c choice) (*JetStr
 		l.nc.Close()
 		return nil, err
 	}
+	life, end := context.WithCancel(context.Background())
+	l.end = end
+	l.reading.Go(func() { l.keepSettings(life) })
 	return l, nil
 }
 
@@ -75,6 +87,11 @@ func (l *JetStream) StreamID() [16]byte { return l.stream }
 func (l *JetStream) openStream(ctx context.Context, c choice) error {
 	var info *streamInfo
 	err := l.untilAnswered(ctx, "open the stream", func() error {
+		if l.member != nil { // whom else to ask
+			if meta, _ := l.member.leaders(); meta == "" {
+				return errNoMetaLeader
+			}
+		}
 		var err error
 		info, err = askInfo(ctx, l.nc)
 		if refusal(err) != server.JSStreamNotFoundErr {
@@ -92,6 +109,11 @@ func (l *JetStream) openStream(ctx context.Context, c choice) error {
 	if err := checkStream(info.Config); err != nil {
 		return err
 	}
+	s, err := readSettings(info.Config)
+	if err != nil {
+		return err
+	}
+	l.settings.Store(&knownSettings{s, info.Config})
 	return l.reconcile(ctx, c, info)
 }
 
@@ -103,7 +125,7 @@ func (l *JetStream) createStream(ctx context.Context, c choice) error {
 			return err
 		}
 	}
-	err := ask(ctx, l.nc, fmt.Sprintf(server.JSApiStreamCreateT, streamName), wantedStream(c.replicas, maxBytes), nil)
+	err := ask(ctx, l.nc, fmt.Sprintf(server.JSApiStreamCreateT, streamName), wantedStream(c.replicas, maxBytes, c.maxLease), nil)
 	switch refusal(err) {
 	case 0:
 		if err == nil {
@@ -112,6 +134,8 @@ func (l *JetStream) createStream(ctx context.Context, c choice) error {
 		return err
 	case server.JSStreamNameExistErr: // another node was first; look again
 		return nil
+	case server.JSClusterNoPeersErrF: // more may come
+		return fmt.Errorf("make a stream of %d replicas: %w", c.replicas, err)
 	case server.JSStreamReplicasNotSupportedErr:
 		return final(fmt.Errorf("eventstore: the NATS server stands alone and can't keep %d replicas; "+
 			"ask for 1, or use a cluster", c.replicas))
@@ -165,6 +189,8 @@ func (l *JetStream) reconcile(ctx context.Context, c choice, info *streamInfo) e
 	return nil
 }
 
+var errNoMetaLeader = errors.New("JetStream has no leader for its metadata")
+
 // finalError is one that trying again can't mend.
 type finalError struct{ error }
 
@@ -190,7 +216,11 @@ func (l *JetStream) untilAnswered(ctx context.Context, what string, step func() 
 		}
 		if time.Since(said) > sayAfter {
 			said = time.Now()
-			l.logger.Warn("still trying to "+what, "error", err)
+			if l.member != nil {
+				l.logger.Warn("still trying to "+what, "error", err, "missing", l.member.missing(ctx))
+			} else {
+				l.logger.Warn("still trying to "+what, "error", err)
+			}
 		}
 		select {
 		case <-ctx.Done():
@@ -238,6 +268,7 @@ func (l *JetStream) info(ctx context.Context) (*streamInfo, error) {
 	if err != nil {
 		return nil, fmt.Errorf("eventstore: ask for the state of stream %q: %w", streamName, err)
 	}
+	l.learn(info.Config)
 	return info, nil
 }
 
@@ -255,6 +286,7 @@ func (l *JetStream) Close() error {
 	for _, r := range readers {
 		r.fail(ErrClosed)
 	}
+	l.end()
 	l.reading.Wait()
 	l.nc.Close()
 	l.stop()

@@ -16,8 +16,9 @@ const apiTimeout = 5 * time.Second
 
 // streamInfo is what hallpass reads of a stream's information.
 type streamInfo struct {
-	Config json.RawMessage    `json:"config"`
-	State  server.StreamState `json:"state"`
+	Config  json.RawMessage     `json:"config"`
+	State   server.StreamState  `json:"state"`
+	Cluster *server.ClusterInfo `json:"cluster"`
 }
 
 // config returns the settings as the server's type.

@@ -22,7 +22,18 @@ import (
 // childDir, in the environment, makes the test binary the process to kill.
 const childDir = "HALLPASS_TEST_KILL_DIR"
 
+// childNode, in the environment, makes it a node of a cluster: the EmbedConfig,
+// as JSON.
+const childNode = "HALLPASS_TEST_NODE"
+
 func TestMain(m *testing.M) {
+	if cfg := os.Getenv(childNode); cfg != "" {
+		if err := serveNode(cfg); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	if dir := os.Getenv(childDir); dir != "" {
 		if err := appendForEver(dir); err != nil {
 			fmt.Fprintln(os.Stderr, err)

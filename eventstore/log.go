@@ -16,7 +16,8 @@ type Record struct {
 	Seq     Seq
 	Stored  domain.Instant // the stream's time
 	Subject Subject
-	Data    []byte // a domain.Fact, encoded; not to be changed
+	Data    []byte // a domain.Fact, encoded, or a barrier's; not to be changed
+	Foreign string // a header that no fact may carry (Nats-TTL, Nats-Rollup, Nats-Schedule…); "": none. Barriers carry Nats-TTL
 }
 
 // Entry is one fact to append.
@@ -42,6 +43,12 @@ type Log interface {
 	//   - any other: e is not stored.
 	Append(ctx context.Context, e Entry) (Seq, error)
 
+	// Barrier appends a record that is no fact on hp.l.<node> and returns its
+	// place. It states no expectation and is tried once. The record leaves the
+	// log after Settings().BarrierTTL(), and its place stays empty. An error
+	// leaves it open whether it is stored.
+	Barrier(ctx context.Context, node domain.NodeName, data []byte) (Seq, error)
+
 	// Read returns a reader of all records from the one numbered from (at
 	// least 1), old and new, without gap.
 	Read(ctx context.Context, from Seq) (Reader, error)
@@ -57,7 +64,12 @@ type Log interface {
 	// Usage tells how full the log is.
 	Usage(ctx context.Context) (Usage, error)
 
-	// Close ends the log and all its readers.
+	// Settings returns what the log's server said of itself lately, from memory.
+	Settings() Settings
+
+	Bus
+
+	// Close ends the log and all its readers and listeners.
 	Close() error
 }
 
@@ -68,6 +80,11 @@ type Reader interface {
 	// reader is done (link lost, server silent, log closed): open a new one
 	// after the last record received.
 	Next(ctx context.Context, buf []Record) (n int, err error)
+
+	// Replica is the name of the server whose copy is read; "" when that can't
+	// be told or the server stands alone.
+	Replica() string
+
 	Close()
 }
 

@@ -2,9 +2,12 @@ package eventstore
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"sync"
 	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
 
 	"hallpass/domain"
 )
@@ -12,12 +15,15 @@ import (
 // Memory is a Log in memory, for tests. It acts as a JetStream on one server
 // does: a repeated append answers with a conflict that names its own record.
 type Memory struct {
-	stream   [16]byte
+	settings Settings
+	replica  string
 	maxBytes uint64
 	now      func() time.Time
+	bus      memoryBus
 
-	mu      sync.Mutex // guards what follows
-	records []Record   // the record numbered n is at n-1; only ever appended to
+	mu      sync.Mutex       // guards what follows
+	records []Record         // the record numbered n is at n-1; only ever appended to
+	expired map[Seq]struct{} // no longer given to anybody
 	last    map[Subject]Seq
 	bytes   uint64
 	closed  bool
@@ -28,6 +34,9 @@ type Memory struct {
 type MemoryConfig struct {
 	MaxBytes uint64           // of subjects and data together; 0: no bound
 	Now      func() time.Time // the stream's time; default time.Now
+	Replicas int              // in Settings; default 1
+	MaxLease time.Duration    // in Settings; default DefaultMaxLease
+	Replica  string           // what readers say whose copy they read
 }
 
 // NewMemory returns a log that holds its genesis.
@@ -35,17 +44,27 @@ func NewMemory(cfg MemoryConfig) *Memory {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	m := &Memory{maxBytes: cfg.MaxBytes, now: cfg.Now, last: map[Subject]Seq{}, grown: make(chan struct{})}
 	fact := newGenesis(cfg.Now())
-	m.stream = fact.Event.(domain.Genesis).Stream
+	m := &Memory{
+		settings: Settings{
+			Stream:   fact.Event.(domain.Genesis).Stream,
+			Replicas: cmp.Or(cfg.Replicas, 1),
+			MaxLease: cmp.Or(cfg.MaxLease, DefaultMaxLease),
+		},
+		replica: cfg.Replica, maxBytes: cfg.MaxBytes, now: cfg.Now,
+		last: map[Subject]Seq{}, expired: map[Seq]struct{}{}, grown: make(chan struct{}),
+	}
 	m.mu.Lock()
-	m.storeLocked(genesisEntry(fact))
+	m.storeLocked(genesisEntry(fact), "")
 	m.mu.Unlock()
 	return m
 }
 
 // StreamID returns the random id in the log's genesis.
-func (m *Memory) StreamID() [16]byte { return m.stream }
+func (m *Memory) StreamID() [16]byte { return m.settings.Stream }
+
+// Settings implements Log.
+func (m *Memory) Settings() Settings { return m.settings }
 
 // Append implements Log.
 func (m *Memory) Append(ctx context.Context, e Entry) (Seq, error) {
@@ -63,13 +82,55 @@ func (m *Memory) Append(ctx context.Context, e Entry) (Seq, error) {
 	if m.maxBytes > 0 && m.bytes+sizeOf(e) > m.maxBytes {
 		return 0, ErrFull
 	}
-	return m.storeLocked(e), nil
+	return m.storeLocked(e, ""), nil
 }
 
-func (m *Memory) storeLocked(e Entry) Seq {
+// Barrier implements Log. The record stays until Expire.
+func (m *Memory) Barrier(ctx context.Context, node domain.NodeName, data []byte) (Seq, error) {
+	if err := checkNode(node); err != nil {
+		return 0, err
+	}
+	if err := ctx.Err(); err != nil {
+		return 0, context.Cause(ctx)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return 0, ErrClosed
+	}
+	e := Entry{Subject: BarrierSubject(node), Data: data}
+	if m.maxBytes > 0 && m.bytes+sizeOf(e) > m.maxBytes {
+		return 0, ErrFull
+	}
+	return m.storeLocked(e, server.JSMessageTTL), nil
+}
+
+// Foreign stores a record that carries a header which no fact may carry, as
+// somebody with a client of the server could. It asks for no expectation.
+func (m *Memory) Foreign(s Subject, data []byte, header string) Seq {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.storeLocked(Entry{Subject: s, Data: data}, header)
+}
+
+// Expire takes a record out of what readers and History deliver: it is gone,
+// and its place stays empty, as with a barrier whose time is over.
+func (m *Memory) Expire(seq Seq) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, gone := m.expired[seq]; gone || seq < 1 || uint64(seq) > uint64(len(m.records)) {
+		return
+	}
+	m.expired[seq] = struct{}{}
+	r := m.records[seq-1]
+	m.bytes -= sizeOf(Entry{Subject: r.Subject, Data: r.Data})
+}
+
+func (m *Memory) storeLocked(e Entry, foreign string) Seq {
 	seq := Seq(len(m.records) + 1)
 	m.records = append(m.records, Record{
 		Seq: seq, Stored: domain.InstantOf(m.now()), Subject: e.Subject, Data: bytes.Clone(e.Data),
+		Foreign: foreign,
 	})
 	m.last[e.Subject] = seq
 	m.bytes += sizeOf(e)
@@ -99,24 +160,32 @@ func (m *Memory) History(ctx context.Context, s Subject, after Seq, limit int) (
 		return nil, context.Cause(ctx)
 	}
 	m.mu.Lock()
-	records, closed := m.records, m.closed
-	m.mu.Unlock()
-	if closed {
+	defer m.mu.Unlock()
+	if m.closed {
 		return nil, ErrClosed
 	}
 	var out []Record
-	for i := uint64(after); i < uint64(len(records)) && len(out) < limit; i++ {
-		if records[i].Subject == s {
-			out = append(out, records[i])
+	for i := uint64(after); i < uint64(len(m.records)) && len(out) < limit; i++ {
+		if r := m.records[i]; r.Subject == s && m.presentLocked(r.Seq) {
+			out = append(out, r)
 		}
 	}
 	return out, nil
 }
 
+func (m *Memory) presentLocked(seq Seq) bool {
+	_, gone := m.expired[seq]
+	return !gone
+}
+
 // Last implements Log.
 func (m *Memory) Last(ctx context.Context) (Seq, error) {
-	u, err := m.Usage(ctx)
-	return Seq(u.Records), err
+	if _, err := m.Usage(ctx); err != nil {
+		return 0, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return Seq(len(m.records)), nil
 }
 
 // Usage implements Log.
@@ -129,7 +198,7 @@ func (m *Memory) Usage(ctx context.Context) (Usage, error) {
 	if m.closed {
 		return Usage{}, ErrClosed
 	}
-	return Usage{Records: uint64(len(m.records)), Bytes: m.bytes, MaxBytes: m.maxBytes}, nil
+	return Usage{Records: uint64(len(m.records) - len(m.expired)), Bytes: m.bytes, MaxBytes: m.maxBytes}, nil
 }
 
 // Close implements Log. The records are gone with the last reference to m.
@@ -139,8 +208,21 @@ func (m *Memory) Close() error {
 	if !m.closed {
 		m.closed = true
 		close(m.grown)
+		m.bus.close()
 	}
 	return nil
+}
+
+// copyLocked fills buf with the records at hand from the one numbered from on,
+// and returns what is next to be read.
+func (m *Memory) copyLocked(buf []Record, from Seq) (n int, next Seq) {
+	for next = from; n < len(buf) && uint64(next) <= uint64(len(m.records)); next++ {
+		if m.presentLocked(next) {
+			buf[n] = m.records[next-1]
+			n++
+		}
+	}
+	return n, next
 }
 
 type memoryReader struct {
@@ -153,23 +235,9 @@ type memoryReader struct {
 // Next implements Reader.
 func (r *memoryReader) Next(ctx context.Context, buf []Record) (int, error) {
 	for {
-		r.log.mu.Lock()
-		records, grown, closed := r.log.records, r.log.grown, r.log.closed
-		r.log.mu.Unlock()
-		select {
-		case <-r.done:
-			return 0, ErrLost
-		default:
-		}
-		switch {
-		case closed:
-			return 0, ErrClosed
-		case len(buf) == 0:
-			return 0, nil
-		case uint64(r.next) <= uint64(len(records)):
-			n := copy(buf, records[r.next-1:])
-			r.next += Seq(n)
-			return n, nil
+		n, grown, err := r.take(buf)
+		if n > 0 || err != nil || len(buf) == 0 {
+			return n, err
 		}
 		select {
 		case <-grown:
@@ -179,6 +247,25 @@ func (r *memoryReader) Next(ctx context.Context, buf []Record) (int, error) {
 		}
 	}
 }
+
+// take fills buf with what is at hand; grown tells when there may be more.
+func (r *memoryReader) take(buf []Record) (n int, grown <-chan struct{}, err error) {
+	r.log.mu.Lock()
+	defer r.log.mu.Unlock()
+	select {
+	case <-r.done:
+		return 0, nil, ErrLost
+	default:
+	}
+	if r.log.closed {
+		return 0, nil, ErrClosed
+	}
+	n, r.next = r.log.copyLocked(buf, r.next)
+	return n, r.log.grown, nil
+}
+
+// Replica implements Reader.
+func (r *memoryReader) Replica() string { return r.log.replica }
 
 // Close implements Reader.
 func (r *memoryReader) Close() { r.once.Do(func() { close(r.done) }) }

@@ -31,6 +31,7 @@ type reader struct {
 	nc      *nats.Conn // set once, under mu
 	from    Seq
 	inbox   string
+	replica string // whose copy is read; set once, by start
 	started time.Time
 	seen    atomic.Int64 // when anything last came, in ns since started
 
@@ -132,35 +133,21 @@ func (r *reader) start(ctx context.Context, nc *nats.Conn) error {
 	if err != nil {
 		return err
 	}
-	sub, err := r.nc.Subscribe(r.inbox, r.receive)
+	if r.replica, err = r.log.place(ctx, r.nc, r.from, r.inbox); err != nil {
+		return err
+	}
+	sub, err := r.nc.Subscribe(r.inbox, r.receive) // from here on the consumer delivers
 	if err != nil {
 		return fmt.Errorf("subscribe: %w", err)
 	}
 	if err := sub.SetPendingLimits(-1, -1); err != nil { // flow control bounds it
 		return fmt.Errorf("subscribe: %w", err)
 	}
-	return ask(ctx, r.nc, fmt.Sprintf(server.JSApiConsumerCreateT, streamName), consumer(r.from, r.inbox), nil)
+	return nil
 }
 
-// consumer asks for everything from the record numbered from, unfiltered, to
-// inbox. The consumer goes five seconds after its reader.
-func consumer(from Seq, inbox string) *server.CreateConsumerRequest {
-	return &server.CreateConsumerRequest{
-		Stream: streamName,
-		Config: server.ConsumerConfig{
-			DeliverSubject:    inbox,
-			DeliverPolicy:     server.DeliverByStartSequence,
-			OptStartSeq:       uint64(from),
-			AckPolicy:         server.AckNone,
-			ReplayPolicy:      server.ReplayInstant,
-			FlowControl:       true,
-			Heartbeat:         heartbeat,
-			InactiveThreshold: 5 * time.Second,
-			Replicas:          1,
-			MemoryStorage:     true,
-		},
-	}
-}
+// Replica implements Reader.
+func (r *reader) Replica() string { return r.replica }
 
 // receive takes each message of the subscription, in order, on one goroutine.
 func (r *reader) receive(m *nats.Msg) {
@@ -185,7 +172,7 @@ func (r *reader) receive(m *nats.Msg) {
 	}
 	r.came++
 	r.queue = append(r.queue, Record{
-		Seq: d.seq, Stored: d.stored, Subject: Subject(m.Subject), Data: m.Data,
+		Seq: d.seq, Stored: d.stored, Subject: Subject(m.Subject), Data: m.Data, Foreign: foreignHeader(m.Header),
 	})
 	r.wakeLocked()
 }
@@ -309,6 +296,7 @@ func (r *reader) failLocked(err error) {
 	if r.err == nil {
 		r.err = err
 		if r.nc != nil {
+			r.log.left(r)
 			go r.leave()
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 )
 
@@ -21,11 +22,20 @@ type serverLog struct {
 }
 
 func (s *serverLog) Noticef(f string, v ...any) { s.log(slog.LevelDebug, f, v) }
-func (s *serverLog) Warnf(f string, v ...any)   { s.log(slog.LevelWarn, f, v) }
+func (s *serverLog) Warnf(f string, v ...any)   { s.log(warning(f), f, v) }
 func (s *serverLog) Errorf(f string, v ...any)  { s.fault(f, v) }
 func (s *serverLog) Fatalf(f string, v ...any)  { s.fault(f, v); s.fatal.Store(true) }
 func (s *serverLog) Debugf(f string, v ...any)  { s.log(levelServerDebug, f, v) }
 func (s *serverLog) Tracef(f string, v ...any)  { s.log(levelServerDebug-4, f, v) }
+
+// warning is the level of a warning. One is about passwords in a configuration
+// file, which there is none of.
+func warning(f string) slog.Level {
+	if strings.HasPrefix(f, "Plaintext passwords detected") {
+		return slog.LevelDebug
+	}
+	return slog.LevelWarn
+}
 
 func (s *serverLog) fault(f string, v []any) {
 	line := fmt.Sprintf(f, v...)

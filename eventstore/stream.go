@@ -1,6 +1,7 @@
 package eventstore
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -27,7 +28,7 @@ const livePrefix = "hp.live."
 // wantedStream is the stream's whole configuration. Facts stay for ever: no
 // limit but the stated size, at which the stream refuses new records instead
 // of losing old ones.
-func wantedStream(replicas int, maxBytes int64) *server.StreamConfig {
+func wantedStream(replicas int, maxBytes int64, maxLease time.Duration) *server.StreamConfig {
 	return &server.StreamConfig{
 		Name:               streamName,
 		Description:        "hallpass: the facts of an access-token service. Don't delete or purge.",
@@ -49,7 +50,10 @@ func wantedStream(replicas int, maxBytes int64) *server.StreamConfig {
 		DenyPurge:          true,
 		AllowMsgTTL:        true,
 		AllowAtomicPublish: true,
-		Metadata:           map[string]string{formatKey: strconv.Itoa(formatVersion)},
+		Metadata: map[string]string{
+			formatKey:   strconv.Itoa(formatVersion),
+			maxLeaseKey: cmp.Or(maxLease, DefaultMaxLease).String(),
+		},
 	}
 }
 
@@ -68,7 +72,7 @@ func checkStream(found json.RawMessage) error {
 	if err := checkFormat(have["metadata"]); err != nil {
 		return err
 	}
-	encoded, err := json.Marshal(wantedStream(1, 1))
+	encoded, err := json.Marshal(wantedStream(1, 1, 0))
 	if err != nil {
 		return fmt.Errorf("eventstore: encode the stream's configuration: %w", err)
 	}

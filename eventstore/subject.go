@@ -12,11 +12,20 @@ type Subject string
 const (
 	recordPrefix  = "hp.e."
 	barrierPrefix = "hp.l."
+	busPrefix     = "hp.m." // messages between nodes; no stream keeps them
 	allSubjects   = "hp.>"
 )
 
 // GenesisSubject files the stream's first record.
 const GenesisSubject Subject = "hp.e.root.node.genesis"
+
+// CheckpointSubject files the checkpoints of the history.
+const CheckpointSubject Subject = "hp.e.root.checkpoint.tree"
+
+// NodeSubject files the joins and leaves of the nodes of one name.
+func NodeSubject(name domain.NodeName) Subject {
+	return Subject(recordPrefix + string(domain.RootAccount) + ".node." + string(name))
+}
 
 // TokenSubject files the records of one token.
 func TokenSubject(a domain.AccountID, t domain.TokenID) Subject {
@@ -30,8 +39,18 @@ func AccountSubject(a domain.AccountID) Subject {
 
 // SubjectOf returns where f is filed.
 func SubjectOf(f *domain.Fact) Subject {
-	if _, ok := f.Event.(domain.Genesis); ok {
+	switch e := f.Event.(type) {
+	case domain.Genesis:
 		return GenesisSubject
+	case domain.NodeJoined:
+		return NodeSubject(e.Name)
+	case domain.NodeLeft:
+		return NodeSubject(e.Name)
+	case domain.Checkpoint:
+		return CheckpointSubject
+	case domain.AccountOpened, domain.AccountSuspended, domain.AccountResumed, domain.AccountClosed,
+		domain.TokenIssued, domain.TokenEdited, domain.TokenEnabled, domain.TokenDisabled,
+		domain.TokenRotated, domain.TokenRevoked:
 	}
 	if f.Token != "" {
 		return TokenSubject(f.Account, f.Token)

@@ -36,6 +36,12 @@ func Run(t *testing.T, make Maker) {
 		{"history is one subject's, bounded and in order", history},
 		{"an append whose context has ended stores nothing", ended},
 		{"usage counts", usage},
+		{"barriers share the order, and expect nothing", barriers},
+		{"barriers of many are all stored once", crowdedBarriers},
+		{"settings and readers say what the log is", settings},
+		{"a message goes to everyone, and to one of a group", bus},
+		{"what is no topic is refused", badTopics},
+		{"a closed log has no bus and no barriers", closedBus},
 		{"any sequence of appends does as a map would", model},
 		{"a closed log says so, to everyone", closed},
 	} {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 
+	"hallpass/domain"
 	"hallpass/eventstore"
 )
 
@@ -22,16 +23,21 @@ const (
 	Full           // not stored: ErrFull
 )
 
-// Faulty is a log whose appends and readers fail as told. Without being told
-// anything it is the log that it wraps. All methods may be used at any time
-// from any goroutine.
+// Faulty is a log whose appends, readers and messages fail as told. Without
+// being told anything it is the log that it wraps. Give each node a Faulty of
+// its own over one log, and the link of each can fail in each direction alone.
+// All methods may be used at any time from any goroutine.
 type Faulty struct {
 	eventstore.Log
 
 	mu        sync.Mutex // guards what follows
 	before    func(eventstore.Entry) Fault
 	after     func(eventstore.Entry, eventstore.Seq)
+	barrier   func(domain.NodeName, []byte) Fault
+	send      func(topic string, data []byte) int
 	deliver   func(eventstore.Record) int
+	appends   chan struct{} // closed when appends reach the log again; nil: they do
+	bus       Direction     // that is cut
 	refused   error         // what Read answers; nil: a reader
 	stalled   chan struct{} // closed when readers go on; nil: they do
 	cut       chan struct{} // closed when the readers of now are cut
@@ -119,6 +125,9 @@ func (l *Faulty) Delivered() eventstore.Seq {
 
 // Append implements eventstore.Log.
 func (l *Faulty) Append(ctx context.Context, e eventstore.Entry) (eventstore.Seq, error) {
+	if err := l.reach(ctx); err != nil {
+		return 0, err
+	}
 	l.mu.Lock()
 	before, after := l.before, l.after
 	l.mu.Unlock()
@@ -261,6 +270,9 @@ func (l *Faulty) note(records []eventstore.Record) {
 		l.delivered = max(l.delivered, rec.Seq)
 	}
 }
+
+// Replica implements eventstore.Reader.
+func (r *faultyReader) Replica() string { return r.inner.Replica() }
 
 // Close implements eventstore.Reader.
 func (r *faultyReader) Close() { r.inner.Close() }
