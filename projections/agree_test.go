@@ -23,7 +23,7 @@ func TestNodesAgreeAfterEveryRecord(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		log := eventstore.NewMemory(eventstore.MemoryConfig{Now: projectionstest.T0.Time})
 		story := projectionstest.NewStory(t, log)
-		cfg := projections.Config{Now: func() domain.Instant { return projectionstest.T0 }, Logger: quiet}
+		cfg := projections.Config{Hook: unleased, Now: func() domain.Instant { return projectionstest.T0 }, Logger: quiet}
 		var nodes []*node
 		start := func() {
 			link := projectionstest.NewLink(log)

@@ -32,7 +32,7 @@ func newAsked(resource func(int) string, change func(int, *domain.TokenIssued)) 
 		secrets:  make([]domain.Secret, benchTokens),
 		plain:    make(map[domain.Digest]uint32, benchTokens),
 		order:    make([]uint32, 1<<20),
-		fold:     newFold(nil, Config{Now: func() domain.Instant { return domain.Instant(time.Now().UnixMilli()) }}),
+		fold:     newFold(emptyLog(), &Config{Boot: bootTime, Now: func() domain.Instant { return domain.Instant(time.Now().UnixMilli()) }}),
 	}
 	records := benchStart()
 	for n := range benchTokens {
@@ -56,7 +56,7 @@ func newAsked(resource func(int) string, change func(int, *domain.TokenIssued)) 
 	for i := range q.order {
 		q.order[i] = random.Uint32N(benchTokens)
 	}
-	q.fold.index.setGate(gateLive)
+	q.fold.index.setGate(gateOpen)
 	runtime.GC()
 	return q
 }

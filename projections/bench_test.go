@@ -64,7 +64,7 @@ func benchStart() []eventstore.Record {
 }
 
 func benchFold(tb testing.TB) *fold {
-	f := newFold(nil, Config{Now: func() domain.Instant { return domain.Instant(time.Now().UnixMilli()) }})
+	f := newFold(emptyLog(), &Config{Boot: bootTime, Now: func() domain.Instant { return domain.Instant(time.Now().UnixMilli()) }})
 	if err := f.apply(benchStart()); err != nil {
 		tb.Fatal(err)
 	}

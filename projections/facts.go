@@ -24,9 +24,15 @@ func (f *fold) factLocked(rec *eventstore.Record, fact *domain.Fact) (is verdict
 	switch {
 	case rec.Seq == 1:
 		return is, errNoGenesis
+	case ownAffair(fact.Event):
+		if rec.Subject != eventstore.SubjectOf(fact) {
+			return is, errWrongSubject
+		}
+		return is, f.ownAffair(rec.Seq, fact.Event)
 	case !filedUnder(rec.Subject, fact):
 		return is, errWrongSubject
 	}
+	f.callForCheckpoint()
 	account := f.directory.accountLocked(fact.Account)
 	var token *tokenCell
 	state := domain.State{Account: *account.now.Load()}
@@ -34,7 +40,7 @@ func (f *fold) factLocked(rec *eventstore.Record, fact *domain.Fact) (is verdict
 		token = f.directory.tokenLocked(account, fact.Token)
 		state.Token = *token.token()
 	}
-	if is.void = domain.Void(fact, f.actorLocked(fact.Actor), &state.Account); is.void == "" {
+	if is.void = domain.Void(fact, f.actorLocked(fact.Actor), &state.Account); is.void == "" || without(voidActor) {
 		after, err := domain.Evolve(state, fact, rec.Seq)
 		if err != nil {
 			return is, err
@@ -51,6 +57,33 @@ func (f *fold) factLocked(rec *eventstore.Record, fact *domain.Fact) (is verdict
 		token.last = rec.Seq
 	}
 	return is, nil
+}
+
+// ownAffair tells whether e is about the stream itself.
+func ownAffair(e domain.Event) bool {
+	switch e.(type) {
+	case domain.NodeJoined, domain.NodeLeft, domain.Checkpoint:
+		return true
+	case domain.Genesis, domain.AccountOpened, domain.AccountSuspended, domain.AccountResumed, domain.AccountClosed,
+		domain.TokenIssued, domain.TokenEdited, domain.TokenEnabled, domain.TokenDisabled, domain.TokenRotated, domain.TokenRevoked:
+	}
+	return false
+}
+
+// ownAffair applies a record about the stream itself.
+func (f *fold) ownAffair(seq Seq, e domain.Event) error {
+	switch e := e.(type) {
+	case domain.NodeJoined:
+		return f.members.join(e, seq)
+	case domain.NodeLeft:
+		f.leases.end(e.Incarnation)
+		return f.members.leave(e, seq)
+	case domain.Checkpoint:
+		return f.meet(&e, seq)
+	case domain.Genesis, domain.AccountOpened, domain.AccountSuspended, domain.AccountResumed, domain.AccountClosed,
+		domain.TokenIssued, domain.TokenEdited, domain.TokenEnabled, domain.TokenDisabled, domain.TokenRotated, domain.TokenRevoked:
+	}
+	return nil
 }
 
 // actorLocked returns the actor's token and account as they stand; zero values
@@ -104,7 +137,8 @@ func brought(e domain.Event) (domain.Digest, bool) {
 	case domain.TokenRotated:
 		return e.Digest, true
 	case domain.Genesis, domain.AccountOpened, domain.AccountSuspended, domain.AccountResumed, domain.AccountClosed,
-		domain.TokenEdited, domain.TokenEnabled, domain.TokenDisabled, domain.TokenRevoked:
+		domain.TokenEdited, domain.TokenEnabled, domain.TokenDisabled, domain.TokenRevoked,
+		domain.NodeJoined, domain.NodeLeft, domain.Checkpoint:
 	}
 	return domain.Digest{}, false
 }

@@ -1,8 +1,13 @@
 package projections
 
 import (
+	"crypto/sha256"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
+	"time"
 
 	"hallpass/domain"
 	"hallpass/eventstore"
@@ -40,23 +45,49 @@ type fold struct {
 	feed      *Feed
 	verdicts  *verdicts
 	pending   *pendings
+	tree      tree
+	members   *members
+	leases    *leases
+	asker     *asker // nil: of a node that takes no part; see hook.Hook
+	accepted  map[Seq][sha256.Size]byte
+	heads     *heads
+	current   bool // the replay has been caught up with once
+	settings  func() eventstore.Settings
+	stream    [16]byte
+	boot      func() time.Duration
+
+	mu          sync.Mutex // guards what follows, for readers; the fold alone writes it
+	checkpoints checkpoints
+	passedOver  []Seq // records that can't be read, and are accepted
 
 	// Of the records being applied, kept to be used again.
-	facts   [lockFor]*domain.Fact
-	entries []Entry
-	met     []*Pending
-	actions actionLists
-	likes   *likes
-	stored  domain.Instant // the newest stream time so far
-	applied Seq            // ahead of position by what isn't published yet
+	facts    [lockFor]*domain.Fact
+	barriers [lockFor]*barrier
+	leaves   [lockFor]Hash
+	scratch  []byte
+	entries  []Entry
+	met      []*Pending
+	actions  actionLists
+	likes    *likes
+	stored   domain.Instant // the newest stream time so far
+	applied  Seq            // ahead of position by what isn't published yet
+	newest   Seq            // the newest fact since the head was noted; 0: none
 }
 
-func newFold(log eventstore.Log, cfg Config) *fold {
+func newFold(log eventstore.Log, cfg *Config) *fold {
+	settings := log.Settings()
 	f := &fold{
 		directory: newDirectory(), position: newPosition(), verdicts: newVerdicts(), pending: newPendings(),
-		actions: actionLists{}, likes: newLikes(),
+		members: newMembers(cfg.Node.Incarnation), accepted: cfg.Accept, settings: log.Settings, stream: settings.Stream,
+		heads: newHeads(cfg), boot: cfg.Boot, actions: actionLists{}, likes: newLikes(),
 	}
-	f.index = &Index{digests: newTable(), position: f.position, wall: cfg.Now}
+	f.leases = newLeases(cfg.Boot, cfg.Node.Lease, func() time.Duration { return log.Settings().MaxLease })
+	f.index = &Index{
+		digests: newTable(), position: f.position, wall: cfg.Now, fold: f.directory.mu.RLocker(), decided: func() {},
+	}
+	if cfg.Hook != nil && cfg.Hook.Decided != nil {
+		f.index.decided = cfg.Hook.Decided
+	}
 	f.feed = newFeed(log, cfg.Stall, f.position, f.verdicts)
 	return f
 }
@@ -85,20 +116,10 @@ func (f *fold) apply(records []eventstore.Record) error {
 func (f *fold) applyFew(records []eventstore.Record) error {
 	var failed error
 	for i := range records {
-		rec := &records[i]
-		f.facts[i] = nil
-		if isBarrier(rec.Subject) {
-			continue
-		}
-		fact, err := domain.Decode(rec.Data)
-		if err != nil {
-			failed = &RecordError{rec.Seq, rec.Subject, err}
+		if err := f.decode(i, &records[i]); err != nil {
+			failed = &RecordError{records[i].Seq, records[i].Subject, err}
 			records = records[:i]
 			break
-		}
-		f.facts[i] = fact
-		if d, ok := brought(fact.Event); ok {
-			f.index.digests.touch(&d)
 		}
 	}
 	if err := f.foldAll(records); err != nil {
@@ -108,11 +129,42 @@ func (f *fold) applyFew(records []eventstore.Record) error {
 	return failed
 }
 
+// decode reads the record at place i of those being applied. Neither a fact
+// nor a barrier comes of a record that can't be read, and is accepted.
+func (f *fold) decode(i int, rec *eventstore.Record) (err error) {
+	f.facts[i], f.barriers[i] = nil, nil
+	if isBarrier(rec.Subject) {
+		f.barriers[i], err = decodeBarrier(rec.Data)
+		return err
+	}
+	f.leaves[i] = leafOf(rec, &f.scratch)
+	fact, err := domain.Decode(rec.Data)
+	if err == nil && rec.Foreign != "" {
+		err = fmt.Errorf("it carries the header %s, which no fact may", rec.Foreign)
+	}
+	if err != nil {
+		if sum, ok := f.accepted[rec.Seq]; ok && sum == sha256.Sum256(rec.Data) {
+			return nil
+		}
+		return err
+	}
+	f.facts[i] = fact
+	if d, ok := brought(fact.Event); ok {
+		f.index.digests.touch(&d)
+	}
+	return nil
+}
+
 func (f *fold) foldAll(records []eventstore.Record) error {
 	f.directory.mu.Lock()
 	defer f.directory.mu.Unlock()
 	for i := range records {
-		if err := f.foldLocked(&records[i], f.facts[i]); err != nil {
+		err := f.foldLocked(i, &records[i])
+		switch {
+		case err == nil:
+		case errors.As(err, new(*HistoryError)), errors.Is(err, ErrSuperseded), errors.Is(err, ErrClosed):
+			return err
+		default:
 			return &RecordError{records[i].Seq, records[i].Subject, err}
 		}
 	}
@@ -124,6 +176,10 @@ func (f *fold) foldAll(records []eventstore.Record) error {
 // feed and the waiting come after it, so that who is woken finds the position.
 func (f *fold) publish() {
 	f.index.noLess(f.stored)
+	if f.current && f.newest != 0 {
+		f.heads.note(&f.tree, f.newest)
+		f.newest = 0
+	}
 	f.position.publish(f.applied)
 	for _, p := range f.met {
 		close(p.done)
@@ -134,34 +190,120 @@ func (f *fold) publish() {
 	clear(f.entries)
 	f.entries = f.entries[:0]
 	clear(f.facts[:])
+	clear(f.barriers[:])
 }
 
-// foldLocked applies one record; fact is nil for a barrier.
-func (f *fold) foldLocked(rec *eventstore.Record, fact *domain.Fact) error {
-	if err := f.contiguous(rec.Seq); err != nil {
+// foldLocked applies the record at place i of those being applied.
+func (f *fold) foldLocked(i int, rec *eventstore.Record) error {
+	if err := f.contiguous(rec); err != nil {
 		return err
 	}
-	if fact != nil {
+	switch fact, b := f.facts[i], f.barriers[i]; {
+	case b != nil:
+		if err := f.barrierLocked(rec.Seq, b); err != nil {
+			return err
+		}
+	case fact != nil:
 		is, err := f.factLocked(rec, fact)
 		if err != nil {
+			return err
+		}
+		// After the index: the root says that it is in effect.
+		if err := f.grow(leaf{rec.Seq, fact.ID, f.leaves[i]}); err != nil {
 			return err
 		}
 		f.verdicts.note(rec.Seq, is)
 		f.met = f.pending.met(fact.ID, Outcome{rec.Seq, is.void, is.secretLost}, f.met)
 		f.entries = append(f.entries, Entry{rec.Seq, rec.Stored, fact, is.void, is.secretLost})
+	default:
+		if err := f.grow(leaf{rec.Seq, domain.EventID{}, f.leaves[i]}); err != nil {
+			return err
+		}
+		f.passOver(rec.Seq)
 	}
 	f.applied, f.stored = rec.Seq, max(f.stored, rec.Stored)
 	return nil
 }
 
-func (f *fold) contiguous(seq Seq) error {
-	switch want := f.applied + 1; {
-	case seq < want:
+// grow adds a fact to the tree, which must be as it once was if it had grown
+// to this size before.
+func (f *fold) grow(l leaf) error {
+	f.tree.add(l)
+	f.newest = l.seq
+	return f.heads.met(l.seq, &f.tree)
+}
+
+// contiguous refuses a record that leaves a gap in which a fact could have
+// been. Barriers go after a while and leave gaps, in which nothing else was as
+// long as the tree's root is that of the others. A gap where none can have
+// gone yet stops the node. Half the time that barriers stay is allowed for
+// clocks that differ.
+func (f *fold) contiguous(rec *eventstore.Record) error {
+	want := f.applied + 1
+	switch {
+	case rec.Seq == want:
+		return nil
+	case rec.Seq < want:
 		return fmt.Errorf("it comes again after record %d", f.applied)
-	case seq > want:
-		return fmt.Errorf("records %d to %d before it are missing", want, seq-1)
+	}
+	stay := f.settings().BarrierTTL()
+	age := max(f.index.Now(), rec.Stored) - f.stored
+	if (f.applied == 0 || time.Duration(age)*time.Millisecond < stay/2) && !without(contiguity) {
+		return fmt.Errorf("records %d to %d before it are missing", want, rec.Seq-1)
+	}
+	f.leases.gap()
+	return nil
+}
+
+// barrierLocked takes what a barrier says: who was given which lease, and
+// what its writer had folded.
+func (f *fold) barrierLocked(seq Seq, b *barrier) error {
+	if b.Stream != f.stream || b.Epoch != epoch {
+		return errors.New("it is a barrier of another stream")
+	}
+	f.leases.add(seq, b.Proofs)
+	s := sighting{at: f.boot(), replica: b.Replica, size: b.Size}
+	if b.Size > 0 {
+		root, known := f.tree.rootAt(b.Size)
+		s.agrees = known && root == b.Root
+		s.differs = known && root != b.Root || b.Size > f.tree.size() // the writer had folded nothing that isn't below its barrier
+	}
+	f.members.saw(b.By.incarnation(), s)
+	if f.asker != nil {
+		f.asker.came(seq, b.Proofs, !s.differs && !f.members.outvoted(s.at-sightingAge))
 	}
 	return nil
 }
 
 func isBarrier(s eventstore.Subject) bool { return strings.HasPrefix(string(s), barrierPrefix) }
+
+func (f *fold) passOver(seq Seq) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.passedOver = append(f.passedOver, seq)
+}
+
+// caughtUp says that the replay has come to its end. Its error is a *HistoryError.
+func (f *fold) caughtUp() error {
+	if f.current {
+		return nil
+	}
+	if err := f.heads.caughtUp(f.applied, &f.tree); err != nil {
+		return err
+	}
+	f.current = true
+	return nil
+}
+
+// acceptedSoFar returns the records that were passed over.
+func (f *fold) acceptedSoFar() []Seq {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.passedOver)
+}
+
+func (f *fold) checkpointsNow() checkpoints {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.checkpoints
+}

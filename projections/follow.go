@@ -1,12 +1,14 @@
 package projections
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"hallpass/eventstore"
@@ -32,8 +34,12 @@ type follower struct {
 	stall  time.Duration
 	report func(Status) // Config.Progress, or nothing
 	box    statusBox
-	ready  chan struct{} // closed when first live
+	caught chan struct{} // closed when first live
 	done   chan struct{} // closed when the loop has ended
+	source atomic.Value  // a string: whose copy the reader reads
+
+	mu  sync.Mutex              // guards what follows
+	cut context.CancelCauseFunc // ends the session of now
 
 	// Of the loop alone.
 	buf      []eventstore.Record
@@ -50,7 +56,7 @@ func newFollower(log eventstore.Log, cfg Config, f *fold) *follower {
 	}
 	return &follower{
 		log: log, logger: cfg.Logger, fold: f, stall: cfg.Stall, report: report,
-		ready: make(chan struct{}), done: make(chan struct{}),
+		caught: make(chan struct{}), done: make(chan struct{}),
 		buf: make([]eventstore.Record, bufferSize),
 	}
 }
@@ -78,14 +84,43 @@ func (f *follower) run(ctx context.Context) {
 	}
 }
 
+// reopen has the reader replaced, because of err. The new one may be served
+// by another server.
+func (f *follower) reopen(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.cut != nil {
+		f.cut(err)
+	}
+}
+
+// replicaRead is the name of the server whose copy of the stream is read, as
+// far as known.
+func (f *follower) replicaRead() string {
+	s, _ := f.source.Load().(string)
+	return s
+}
+
 // session opens a reader and applies what it brings until that fails.
 func (f *follower) session(ctx context.Context) error {
+	ctx, cut := context.WithCancelCause(ctx)
+	defer cut(nil)
+	f.mu.Lock()
+	f.cut = cut
+	f.mu.Unlock()
 	f.box.change(func(s *Status) { s.Phase = Connecting })
 	r, err := f.log.Read(ctx, max(f.fold.applied, 1))
 	if err != nil {
 		return fmt.Errorf("opening a reader: %w", err)
 	}
 	defer r.Close()
+	f.source.Store(r.Replica())
+	if f.fold.asker != nil {
+		// The log's newest record may be a barrier that has gone: then the
+		// replay ends where this node's own one is.
+		f.fold.asker.forgetEchoes()
+		f.fold.asker.askEcho()
+	}
 	target, err := f.lastOf(ctx)
 	if err != nil {
 		return err
@@ -95,12 +130,15 @@ func (f *follower) session(ctx context.Context) error {
 	defer w.stop()
 	known := f.fold.applied == 0 // whether the reader has shown that it is of the same history
 	for {
-		if known && !f.live && f.fold.applied >= target {
+		if known && !f.live && (f.fold.applied >= target || f.fold.asker != nil && f.fold.asker.echoed()) {
+			if err := f.fold.caughtUp(); err != nil {
+				return err
+			}
 			f.becomeLive()
 		}
 		n, err := w.next(ctx, known)
 		if err != nil {
-			return err
+			return cmp.Or(context.Cause(ctx), err)
 		}
 		records := f.buf[:n]
 		if !known {
@@ -142,12 +180,7 @@ func (f *follower) same(rec *eventstore.Record) error {
 }
 
 func sumOf(rec *eventstore.Record) [sha256.Size]byte {
-	b := make([]byte, 0, 1024)
-	b = binary.BigEndian.AppendUint64(b, uint64(rec.Seq))
-	b = binary.BigEndian.AppendUint64(b, uint64(rec.Stored))
-	b = binary.BigEndian.AppendUint64(b, uint64(len(rec.Subject)))
-	b = append(b, rec.Subject...)
-	return sha256.Sum256(append(b, rec.Data...))
+	return sha256.Sum256(appendEntry(make([]byte, 0, 1024), rec))
 }
 
 func (f *follower) lastOf(ctx context.Context) (Seq, error) {
@@ -169,27 +202,30 @@ func (f *follower) replaying(target Seq) {
 func (f *follower) becomeLive() {
 	f.live = true
 	f.box.change(func(s *Status) { s.Phase, s.Err = Live, nil })
-	f.fold.index.setGate(gateLive)
+	if f.fold.asker == nil {
+		f.fold.index.setGate(gateOpen)
+	}
 	f.logger.Info("caught up with the log", "revision", f.fold.applied)
 	f.report(f.status())
 	if !f.wasLive {
 		f.wasLive = true
-		close(f.ready)
+		close(f.caught)
 	}
 }
 
-// lost says that checks are refused until the node has caught up again.
+// lost says that checks are refused once the lease is over, unless the node
+// has caught up by then.
 func (f *follower) lost(err error, wait time.Duration) {
 	f.box.change(func(s *Status) { s.Phase, s.Err = Connecting, err })
-	f.logger.Warn("not following the log; checks are refused until it is caught up with again",
+	f.logger.Warn("not following the log for now; checks are answered as long as the lease lasts",
 		"error", err, "applied", f.fold.applied, "next_try", wait)
 }
 
-// close shuts the gate, first of all that has to be done.
+// close shuts the gate of a node without a lease, first of all that has to be done.
 func (f *follower) close() {
 	f.live = false
-	if f.wasLive {
-		f.fold.index.setGate(gateStale)
+	if f.wasLive && f.fold.asker == nil {
+		f.fold.index.setGate(gateShut)
 	}
 }
 
@@ -199,9 +235,11 @@ func (f *follower) ended(ctx context.Context, err error) bool {
 	phase := Closed
 	f.close()
 	switch {
-	case errors.As(err, new(*RecordError)):
+	case errors.As(err, new(*RecordError)), errors.As(err, new(*HistoryError)), errors.Is(err, ErrSuperseded):
 		phase = Failed
 		f.logger.Error("stopped; checks are refused from here on", "error", err, "applied", f.fold.applied)
+	case errors.Is(err, ErrClosed):
+		f.logger.Info("left the stream", "applied", f.fold.applied)
 	case ctx.Err() != nil:
 		err = ErrClosed
 	case errors.Is(err, eventstore.ErrClosed):
@@ -210,7 +248,11 @@ func (f *follower) ended(ctx context.Context, err error) bool {
 	default:
 		return false
 	}
-	f.fold.index.setGate(gateStale) // also if it was never live: it never will be
+	f.fold.index.setGate(gateOver) // also if it was never live: it never will be
+	if h := (*HistoryError)(nil); errors.As(err, &h) && f.fold.asker != nil {
+		err = f.fold.asker.locate(ctx, h)
+		f.logger.Error("stopped", "error", err)
+	}
 	f.box.change(func(s *Status) { s.Phase, s.Err = phase, err })
 	f.fold.end(err)
 	return true

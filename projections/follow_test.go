@@ -86,7 +86,7 @@ func TestANodeStopsForGoodAtARecordThatCantBeApplied(t *testing.T) {
 
 func TestBarriersAdvanceThePositionAndNothingElse(t *testing.T) {
 	story, n := acme(t)
-	seq := story.Raw("hp.l.node1", []byte("no fact"))
+	seq := story.Raw("hp.l.node1", projectionstest.Barrier(story.Log))
 	n.WaitLive(seq)
 	story.Model.At = seq
 	n.WaitLive(story.Do("acme", "a", projectionstest.Issued(1, 1)))
@@ -224,7 +224,7 @@ func TestAQuietLogIsNotASilentOne(t *testing.T) {
 	story := newStory(t)
 	log := &asked{Log: story.Log, last: make(chan struct{}, 1)}
 	link := projectionstest.NewLink(log)
-	p := projections.Open(link, projections.Config{Stall: 50 * time.Millisecond, Logger: quiet})
+	p := projections.Open(link, projections.Config{Stall: 50 * time.Millisecond, Logger: quiet, Hook: unleased})
 	defer p.Close()
 	<-log.last // by the new reader
 	for range 3 {
@@ -261,7 +261,7 @@ func TestANodeThatWasNeverLiveIsNotReady(t *testing.T) {
 	link.Stall()
 	var mu sync.Mutex
 	var seen []projections.Status
-	p := projections.Open(link, projections.Config{Logger: quiet, Progress: func(s projections.Status) {
+	p := projections.Open(link, projections.Config{Logger: quiet, Hook: unleased, Progress: func(s projections.Status) {
 		mu.Lock()
 		defer mu.Unlock()
 		seen = append(seen, s)

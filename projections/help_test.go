@@ -9,10 +9,14 @@ import (
 	"hallpass/domain"
 	"hallpass/eventstore"
 	"hallpass/projections"
+	"hallpass/projections/internal/hook"
 	"hallpass/projections/projectionstest"
 )
 
 var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
+
+// unleased is a node that takes no part in the stream.
+var unleased = &hook.Hook{Unleased: true}
 
 // within returns a context that ends when a test has waited too long.
 func within(t testing.TB) context.Context {

@@ -1,7 +1,10 @@
 package projections
 
 import (
+	"cmp"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"hallpass/domain"
 )
@@ -13,6 +16,9 @@ type Index struct {
 	wall     func() domain.Instant
 	latest   atomic.Int64  // the node's time, a domain.Instant
 	gate     atomic.Uint32 // a gateState: may this node answer?
+	lease    *lease        // nil: of a test's node, which answers as long as the gate is open
+	fold     sync.Locker   // held while records are folded; a batch holds it to see one revision
+	decided  func()        // hook.Hook's
 }
 
 // Answer is a decision with what it was made from.
@@ -20,6 +26,7 @@ type Answer struct {
 	domain.Decision
 	Token *domain.Token // whose the secret is or was; nil if nobody's. Not to be changed.
 	At    Seq           // the answer includes at least every record up to this one
+	Stale time.Duration // 0, or how old the node's proof of being current is, which is over; see NodeConfig.ServeStale
 }
 
 // Bearer is who holds a secret.
@@ -31,14 +38,41 @@ type Bearer struct {
 }
 
 // Check decides whether the bearer of the secret may do what need asks. It
-// fails with code not_ready before the node was live for the first time, and
-// with code stale whenever the node can't vouch for being current.
+// fails with code not_ready before the node had its first lease, and with code
+// stale whenever the node can't vouch for being current.
 func (x *Index) Check(secret domain.Secret, need domain.Need) (Answer, error) {
+	before := x.before()
 	a := x.decide(secret, need)
-	if err := x.vouch(); err != nil {
-		return Answer{}, err
+	x.decided()
+	v := x.vouch(before)
+	return v.pass(a)
+}
+
+// Ask is one question of a batch.
+type Ask struct {
+	Secret domain.Secret
+	Need   domain.Need
+}
+
+// CheckAll answers all questions from one revision, each as Check would.
+// Whether the node may answer is looked at once, after the last decision.
+func (x *Index) CheckAll(asks []Ask) ([]Answer, error) {
+	answers := make([]Answer, len(asks))
+	before := x.before()
+	x.fold.Lock()
+	for i := range asks {
+		answers[i] = x.decide(asks[i].Secret, asks[i].Need)
 	}
-	return a, nil
+	x.fold.Unlock()
+	x.decided()
+	v := x.vouch(before)
+	for i := range answers {
+		var err error
+		if answers[i], err = v.pass(answers[i]); err != nil {
+			return nil, err
+		}
+	}
+	return answers, nil
 }
 
 func (x *Index) decide(secret domain.Secret, need domain.Need) Answer {
@@ -67,14 +101,16 @@ func (x *Index) decide(secret domain.Secret, need domain.Need) Answer {
 // Bearer returns whose the secret is, and whether it works at all. Its errors
 // are those of Check.
 func (x *Index) Bearer(secret domain.Secret) (Bearer, error) {
+	before := x.before()
 	b := Bearer{Verdict: domain.UnknownSecret, At: x.position.At()}
 	digest := secret.Digest()
 	if f := x.digests.find(&digest); f.token != nil {
 		b.Token, b.Account = &f.token.token, *f.account.now.Load()
 		b.Verdict = domain.Standing(b.Token, b.Account.State, f.as(digest), x.Now())
 	}
-	if err := x.vouch(); err != nil {
-		return Bearer{}, err
+	x.decided()
+	if v := x.vouch(before); v.err != nil || v.stale > 0 {
+		return Bearer{}, cmp.Or(v.err, errStale)
 	}
 	return b, nil
 }
@@ -96,32 +132,3 @@ func (x *Index) noLess(t domain.Instant) domain.Instant {
 		}
 	}
 }
-
-type gateState uint32
-
-const (
-	gateNotReady gateState = iota // never live yet
-	gateLive
-	gateStale // was live, or is over
-)
-
-func (x *Index) setGate(g gateState) { x.gate.Store(uint32(g)) }
-
-// vouch returns why the node may not answer; nil if it may. It is read after
-// deciding: a node that lost the log in between gives no answer.
-func (x *Index) vouch() error {
-	switch gateState(x.gate.Load()) {
-	case gateLive:
-		return nil
-	case gateNotReady:
-		return errNotReady
-	case gateStale:
-	}
-	return errStale
-}
-
-// Made once, so that refusing costs nothing either. Not to be changed.
-var (
-	errNotReady error = domain.Errorf(domain.CodeNotReady, "this node is still reading the log; try again shortly")
-	errStale    error = domain.Errorf(domain.CodeStale, "this node can't vouch for being current with the log")
-)

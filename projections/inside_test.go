@@ -18,7 +18,7 @@ func TestACheckAllocatesNothing(t *testing.T) {
 	if err := f.apply([]eventstore.Record{benchRecord(f.applied+1, a, id, benchIssued(1, secret.Digest()))}); err != nil {
 		t.Fatal(err)
 	}
-	f.index.setGate(gateLive)
+	f.index.setGate(gateOpen)
 	need := domain.Need{Resource: domain.Resource(benchResource(1)), Action: "AccessDeviceResources", Level: domain.LevelWrite}
 	for name, check := range map[string]func(){
 		"granted": func() {
@@ -109,9 +109,11 @@ func TestSubjectsAreComparedAsTheyAreMade(t *testing.T) {
 }
 
 func TestAStreamStartsWithAGenesis(t *testing.T) {
-	f := newFold(nil, Config{})
+	f := newFold(emptyLog(), &Config{Boot: bootTime})
 	err := f.apply([]eventstore.Record{benchRecord(1, "acme", "", domain.AccountOpened{Name: "Acme"})})
 	if err == nil || !strings.Contains(err.Error(), "genesis") {
 		t.Errorf("got %v, want it refused for want of a genesis", err)
 	}
 }
+
+func emptyLog() eventstore.Log { return eventstore.NewMemory(eventstore.MemoryConfig{}) }

@@ -2,13 +2,16 @@ package projections
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
 	"hallpass/domain"
 	"hallpass/eventstore"
+	"hallpass/projections/internal/hook"
 )
 
 // Seq is a revision of the stream.
@@ -19,7 +22,8 @@ var ErrClosed = errors.New("projections: closed")
 
 // Config is how to follow a log. The zero value is fine.
 type Config struct {
-	Now    func() domain.Instant // the wall clock; default time.Now. Called at most once a check.
+	Now    func() domain.Instant // the wall clock; default time.Now. Called once or twice a check.
+	Boot   func() time.Duration  // a clock that nobody sets and that counts sleep; default CLOCK_BOOTTIME
 	Logger *slog.Logger          // default slog.Default
 
 	// Progress, if set, is called at most ten times a second while the node
@@ -30,6 +34,21 @@ type Config struct {
 	// before it is replaced; default 5 s. That the log has more is found out
 	// no later than after another such time.
 	Stall time.Duration
+
+	Node NodeConfig // who this node is among the others
+
+	// Accept are records that can't be read, with the SHA-256 of their data,
+	// which the operator has decided to pass over. Receipts tell of them.
+	Accept map[Seq][sha256.Size]byte
+
+	// Head, if set, is where this node notes how far it has come. At the next
+	// start it must come to the same again: a history that is shorter, or
+	// another, ends the node with a *HistoryError; unless GiveUp is what that
+	// says in its field of this name.
+	Head   HeadFile
+	GiveUp string
+
+	Hook *hook.Hook // for the tests of this package
 }
 
 // Projection follows one log and holds what was folded from it. Its methods
@@ -41,9 +60,11 @@ type Projection struct {
 	Feed      *Feed
 
 	log      eventstore.Log
+	fold     *fold
 	verdicts *verdicts
 	pending  *pendings
 	follower *follower
+	life     *life // nil: of a node that takes no part; see hook.Hook
 	cancel   context.CancelFunc
 }
 
@@ -59,34 +80,120 @@ func Open(log eventstore.Log, cfg Config) *Projection {
 	if cfg.Stall == 0 {
 		cfg.Stall = 5 * time.Second
 	}
-	f := newFold(log, cfg)
+	if cfg.Boot == nil {
+		cfg.Boot = bootTime
+	}
+	cfg.Node.defaults()
+	f := newFold(log, &cfg)
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &Projection{
 		Index: f.index, Directory: f.directory, Position: f.position, Feed: f.feed,
-		log: log, verdicts: f.verdicts, pending: f.pending,
+		log: log, fold: f, verdicts: f.verdicts, pending: f.pending,
 		follower: newFollower(log, cfg, f), cancel: cancel,
 	}
-	go p.follower.run(ctx)
+	if cfg.Hook == nil || !cfg.Hook.Unleased {
+		p.life = newLife(log, &cfg, f, p.follower)
+		go p.life.run(ctx) // Close waits for it
+	}
+	go p.follower.run(ctx) // and for this
 	return p
 }
 
 // Status tells where the node is.
-func (p *Projection) Status() Status { return p.follower.status() }
+func (p *Projection) Status() Status {
+	s := p.follower.status()
+	if p.life != nil {
+		s.Lease = p.life.asker.lease.status()
+		s.Lease.RoundTrip = p.life.asker.roundTrip()
+	}
+	return s
+}
 
-// Ready waits until the node was live once. Its errors are the failure that
+// Ready waits until the node may answer checks: it is caught up, has joined,
+// and had its first proof of being current. Its errors are the failure that
 // ended the node (see Status), ErrClosed, and ctx's.
 func (p *Projection) Ready(ctx context.Context) error {
-	f := p.follower
+	ready := p.follower.caught
+	if p.life != nil {
+		ready = p.life.ready
+	}
 	select {
-	case <-f.ready:
-	case <-f.done:
+	case <-ready:
+	case <-p.follower.done:
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	if s := f.status(); s.Phase == Failed || s.Phase == Closed {
+	if s := p.follower.status(); s.Phase == Failed || s.Phase == Closed {
 		return s.Err
 	}
 	return nil
+}
+
+// Members are the incarnations that have joined and not left, this one
+// included, by name.
+func (p *Projection) Members() []MemberStatus {
+	var out []MemberStatus
+	seen := p.fold.members.sightings(0)
+	for _, m := range p.fold.members.all() {
+		s := MemberStatus{Member: m.Member, Reads: m.reads, Replica: seen[m.Incarnation].replica, Size: seen[m.Incarnation].size}
+		s.Differs = seen[m.Incarnation].differs
+		s.Lease, s.LeaseLeft = p.fold.leases.of(m.Incarnation)
+		out = append(out, s)
+	}
+	return out
+}
+
+// Reads is the schema level that every node with a lease can read, this one
+// included: nothing above it may be written.
+func (p *Projection) Reads() uint64 { return p.fold.leases.reads() }
+
+// Tree returns how many facts this node has applied, and the root of the
+// Merkle tree (RFC 6962) over them; zeros before the first.
+func (p *Projection) Tree() (size uint64, root Hash) {
+	if p.fold.tree.size() == 0 {
+		return 0, Hash{}
+	}
+	return p.fold.tree.head()
+}
+
+// Accepted are the records that can't be read and were passed over, as
+// Config.Accept says.
+func (p *Projection) Accepted() []Seq { return p.fold.acceptedSoFar() }
+
+// WaitReplicas waits until each of the named servers is proven to hold what this
+// node has applied: a node that reads that server's copy has said so in a
+// barrier. Whoever stops a server in good order waits for the others first, so
+// that one that lags does not come to lead. Its only error is ctx's.
+func (p *Projection) WaitReplicas(ctx context.Context, names []string) error {
+	size := p.fold.tree.size()
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
+	for {
+		proven := map[string]bool{}
+		for _, s := range p.fold.members.sightings(0) {
+			proven[s.replica] = proven[s.replica] || s.agrees && s.size >= size
+		}
+		if !slices.ContainsFunc(names, func(name string) bool { return !proven[name] }) {
+			return nil
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// Leave ends the node in good order: it answers no more checks, then says so
+// in the stream, so that no fence waits for its lease. Close it afterwards.
+// Errors are ctx's, and those of a node that has ended already; then fences
+// wait for as long as the lease lasts.
+func (p *Projection) Leave(ctx context.Context) error {
+	p.Index.setGate(gateOver)
+	if p.life == nil {
+		return nil
+	}
+	return p.life.leave(ctx)
 }
 
 // Close stops following and waits for the loop to end. From then on checks
@@ -94,6 +201,9 @@ func (p *Projection) Ready(ctx context.Context) error {
 func (p *Projection) Close() {
 	p.cancel()
 	<-p.follower.done
+	if p.life != nil {
+		<-p.life.done
+	}
 }
 
 // Phase is what a node is doing.
@@ -118,7 +228,8 @@ type Status struct {
 	Phase   Phase
 	Applied Seq   // the newest record applied
 	Target  Seq   // the record to reach before the node is live; never below Applied
-	Err     error // why the node is not live, as far as known; a *RecordError when it failed
+	Err     error // why the node is not live, as far as known; a *RecordError or *HistoryError when it failed
+	Lease   Lease
 }
 
 // statusBox holds a Status for readers.

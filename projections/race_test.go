@@ -44,7 +44,7 @@ func TestChecksAreTrueToTheRevisionTheyClaim(t *testing.T) {
 
 	// Records come a few at a time, so that readers see many revisions.
 	link := projectionstest.NewLink(&slow{Log: log})
-	p := projections.Open(link, projections.Config{Logger: quiet, Now: func() domain.Instant { return projectionstest.T0 }})
+	p := projections.Open(link, projections.Config{Logger: quiet, Hook: unleased, Now: func() domain.Instant { return projectionstest.T0 }})
 	defer p.Close()
 	var all sync.WaitGroup
 	for r := range 3 {

@@ -22,7 +22,7 @@ func TestAnswersAreThoseOfAuthorize(t *testing.T) {
 		time := rapid.SampledFrom([]domain.Instant{0, 0, 0, 5, 6, 10, math.MaxInt64, math.MinInt64})
 		yes := rapid.SampledFrom([]bool{true, true, true, false})
 		few := rapid.SliceOfN(domaintest.Permissions(), 1, 2).Draw(t, "permissions")
-		f := newFold(nil, Config{Now: func() domain.Instant { return 0 }})
+		f := newFold(emptyLog(), &Config{Boot: bootTime, Now: func() domain.Instant { return 0 }})
 		account := newAccountCell()
 		var tokens []*domain.Token
 		for n := range 3 {
@@ -136,7 +136,7 @@ func alter(t *testing.T, path string, v reflect.Value) {
 // Digests that share their first half are one to the table, whoever brings them.
 func TestDigestsOfOneHalfAreOneSecret(t *testing.T) {
 	f := benchFold(t)
-	f.index.setGate(gateLive)
+	f.index.setGate(gateOpen)
 	a, first := benchIDs(0)
 	_, second := benchIDs(benchAccounts) // of the same account
 	secret := benchSecret(0, 1)

@@ -1,18 +1,17 @@
 package projectionstest
 
 import (
-	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
-	"sync"
 	"testing"
 	"time"
 
 	"hallpass/domain"
 	"hallpass/eventstore"
-	"hallpass/eventstore/eventstoretest"
 	"hallpass/projections"
+	"hallpass/projections/internal/hook"
 )
 
 // Node is a projection with a link of its own to the log.
@@ -22,61 +21,26 @@ type Node struct {
 	t    testing.TB
 }
 
-// Link is a faulty log that can also alter what readers get.
-type Link struct {
-	*eventstoretest.Faulty
-	mu    sync.Mutex // guards alter
-	alter func(*eventstore.Record)
-}
-
-// NewLink returns a link to the log.
-func NewLink(log eventstore.Log) *Link {
-	return &Link{Faulty: eventstoretest.NewFaulty(log)}
-}
-
-// Alter has f change each record that a reader gets; its data is a copy.
-func (l *Link) Alter(f func(*eventstore.Record)) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.alter = f
-}
-
-// Read implements eventstore.Log.
-func (l *Link) Read(ctx context.Context, from eventstore.Seq) (eventstore.Reader, error) {
-	r, err := l.Faulty.Read(ctx, from)
-	if err != nil {
-		return nil, err
-	}
-	return &linkReader{r, l}, nil
-}
-
-type linkReader struct {
-	eventstore.Reader
-	link *Link
-}
-
-// Next implements eventstore.Reader.
-func (r *linkReader) Next(ctx context.Context, buf []eventstore.Record) (int, error) {
-	n, err := r.Reader.Next(ctx, buf)
-	r.link.mu.Lock()
-	alter := r.link.alter
-	r.link.mu.Unlock()
-	for i := range buf[:n] {
-		if alter != nil {
-			buf[i].Data = bytes.Clone(buf[i].Data)
-			alter(&buf[i])
-		}
-	}
-	return n, err
-}
-
 // StartNode starts a node over the log, which ends with the test. Its clock
-// stands at T0 unless cfg has one.
+// stands at T0 unless cfg has one. It takes no part in the stream, and answers
+// as long as its link lasts: StartMember starts one that does.
 func StartNode(t testing.TB, log eventstore.Log, cfg projections.Config) *Node {
 	t.Helper()
 	if cfg.Now == nil {
 		cfg.Now = func() domain.Instant { return T0 }
 	}
+	cfg.Hook = &hook.Hook{Unleased: true}
+	return start(t, log, cfg)
+}
+
+// StartMember starts a node that joins the stream, and has cfg's clocks. It
+// ends with the test.
+func StartMember(t testing.TB, log eventstore.Log, cfg projections.Config) *Node {
+	t.Helper()
+	return start(t, log, cfg)
+}
+
+func start(t testing.TB, log eventstore.Log, cfg projections.Config) *Node {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
@@ -124,4 +88,9 @@ func (n *Node) Verdict(secret int, need domain.Need) string {
 		return string(domain.CodeOf(err))
 	}
 	return string(a.Verdict)
+}
+
+// Barrier returns the data of a barrier in that log which answers nobody.
+func Barrier(log eventstore.Log) []byte {
+	return fmt.Appendf(nil, `{"stream":"%x","epoch":0,"by":"%032x","size":0,"root":"%064x","proofs":[]}`, log.Settings().Stream, 1, 0)
 }

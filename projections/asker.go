@@ -1,0 +1,169 @@
+package projections
+
+import (
+	"crypto/rand"
+	"sync"
+	"time"
+
+	"hallpass/domain"
+)
+
+// asker asks for proof that this node is current, and takes it when it comes
+// back in the node's own reader.
+type asker struct {
+	*life
+	lease  *lease
+	keeper *keeper
+
+	mu     sync.Mutex // guards what follows
+	open   map[hex16]question
+	usual  time.Duration      // round trip, smoothed; 0: none yet
+	latest time.Duration      // round trip of the newest proof
+	heard  time.Duration      // when a nonce of this node last came back
+	marks  map[hex16]struct{} // nonces that end the replay
+	marked bool               // one came
+}
+
+// question is a nonce that is on its way.
+type question struct {
+	boot time.Duration
+	wall domain.Instant
+	at   Seq // this node's position then
+}
+
+func newAsker(l *life, k *keeper) *asker {
+	return &asker{
+		life: l, keeper: k, open: map[hex16]question{}, marks: map[hex16]struct{}{},
+		lease: &lease{boot: l.cfg.Boot, wall: l.cfg.Now},
+	}
+}
+
+func newNonce() (n hex16) {
+	_, _ = rand.Read(n[:]) // never fails: crypto/rand ends the program instead
+	return n
+}
+
+// ask sends a nonce. The clocks are read first: the lease counts from before
+// anyone could have known the nonce.
+func (a *asker) ask(urgent bool) {
+	n := newNonce()
+	q := question{boot: a.cfg.Boot(), wall: a.cfg.Now(), at: a.fold.position.At()}
+	a.mu.Lock()
+	for old, is := range a.open {
+		if q.boot-is.boot > a.cfg.Node.Lease {
+			delete(a.open, old)
+		}
+	}
+	a.open[n] = q
+	a.mu.Unlock()
+	a.send(proof{
+		Of: idOf(a.self), Nonce: n, Reads: domain.SchemaLevel,
+		Lease: millis(a.cfg.Node.Lease / time.Millisecond), Stale: millis(a.cfg.Node.ServeStale / time.Millisecond),
+	}, urgent)
+}
+
+// forgetEchoes makes those that askEcho has sent so far say nothing.
+func (a *asker) forgetEchoes() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.marks, a.marked = map[hex16]struct{}{}, false
+}
+
+// askEcho sends a nonce that only says, when it comes back, that everything
+// before it was applied.
+func (a *asker) askEcho() {
+	n := newNonce()
+	a.mu.Lock()
+	a.marks[n] = struct{}{}
+	a.mu.Unlock()
+	a.send(proof{Of: idOf(a.self), Nonce: n, Reads: domain.SchemaLevel}, true)
+}
+
+func (a *asker) send(p proof, urgent bool) {
+	if !a.cfg.Node.FollowOnly {
+		a.keeper.add(p, true)
+		return
+	}
+	if err := a.log.Send(topicAsk, encode(ask{Stream: a.stream, Proof: p, Urgent: urgent})); err != nil {
+		a.logger.Debug("a freshness request was not sent", "error", err)
+	}
+}
+
+// echoed tells whether what askEcho question for has come.
+func (a *asker) echoed() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.marked
+}
+
+// came takes the proofs of a barrier that this node's reader has brought, at
+// seq. agrees says that its writer's history is not known to differ.
+func (a *asker) came(seq Seq, proofs []proof, agrees bool) {
+	for i := range proofs {
+		p := &proofs[i]
+		if p.Of != idOf(a.self) && !without(nonceMatch) {
+			continue
+		}
+		if p.Lease == 0 {
+			a.echo(p.Nonce)
+			continue
+		}
+		q, ok := a.answered(p.Nonce, seq)
+		if !ok || !agrees {
+			continue
+		}
+		a.lease.renew(proven{boot: q.boot, wall: q.wall, length: p.Lease.duration(), stale: p.Stale.duration()})
+		a.granted()
+	}
+}
+
+func (a *asker) echo(n hex16) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if _, mine := a.marks[n]; mine {
+		a.marked = true
+	}
+}
+
+// answered returns what was question with that nonce; false if nothing was, or
+// the answer is older than the question.
+func (a *asker) answered(n hex16, seq Seq) (question, bool) {
+	now := a.cfg.Boot()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	q, ok := a.open[n]
+	if without(nonceMatch) && !ok {
+		return question{boot: now, wall: a.cfg.Now(), at: seq - 1}, true
+	}
+	if !ok || seq <= q.at {
+		return q, false
+	}
+	delete(a.open, n)
+	a.latest, a.heard = now-q.boot, now
+	if a.usual == 0 {
+		a.usual = a.latest
+	}
+	a.usual += (a.latest - a.usual) / 8
+	return q, true
+}
+
+// overdue tells whether something has been on its way for too long: longer
+// than patience, and than twice the usual.
+func (a *asker) overdue(patience time.Duration) bool {
+	now := a.cfg.Boot()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	patience = max(patience, 2*a.usual)
+	for _, q := range a.open {
+		if q.boot > a.heard && now-q.boot > patience {
+			return true
+		}
+	}
+	return false
+}
+
+func (a *asker) roundTrip() time.Duration {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.latest
+}

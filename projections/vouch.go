@@ -1,0 +1,107 @@
+package projections
+
+import (
+	"time"
+
+	"hallpass/domain"
+)
+
+type gateState uint32
+
+const (
+	gateNotReady gateState = iota // no lease yet
+	gateOpen                      // the lease decides
+	gateShut                      // the link is lost; of a node without a lease alone
+	gateOver                      // this node will never answer again
+)
+
+func (x *Index) setGate(g gateState) {
+	for {
+		is := x.gate.Load()
+		if gateState(is) == gateOver || x.gate.CompareAndSwap(is, uint32(g)) {
+			return
+		}
+	}
+}
+
+// vouched is whether a node may answer what it has decided.
+type vouched struct {
+	err   error
+	stale time.Duration // 0, or the age of the proof that answers would be given on past the lease
+}
+
+// vouch looks, after deciding, whether the node may answer. The clocks are
+// read here and nowhere earlier: a process that stood still between a reading
+// and its answer would not notice. reading is before()'s, of no part otherwise.
+func (x *Index) vouch(reading clocks) vouched {
+	switch gateState(x.gate.Load()) {
+	case gateNotReady:
+		return vouched{err: errNotReady}
+	case gateShut, gateOver:
+		return vouched{err: errStale}
+	case gateOpen:
+	}
+	if x.lease == nil {
+		return vouched{}
+	}
+	p := x.lease.newer.Load()
+	if !without(clockAfterDeciding) {
+		reading = x.lease.read()
+	}
+	switch age := p.age(reading.boot, reading.wall); {
+	case age < p.length:
+		return vouched{}
+	case age < p.length+p.stale:
+		return vouched{stale: age}
+	}
+	return vouched{err: errStale}
+}
+
+// clocks is one reading of both.
+type clocks struct {
+	boot time.Duration
+	wall domain.Instant
+}
+
+func (l *lease) read() clocks { return clocks{l.boot(), l.wall()} }
+
+// before reads the clocks too early, where that is to be tried.
+func (x *Index) before() (c clocks) {
+	if without(clockAfterDeciding) && x.lease != nil {
+		c = x.lease.read()
+	}
+	return c
+}
+
+// pass returns the answer if it may be given. A stale one may not, to a token
+// that could reach what hallpass itself is governed by.
+func (v vouched) pass(a Answer) (Answer, error) {
+	switch {
+	case v.err != nil:
+		return Answer{}, v.err
+	case v.stale > 0 && (a.Token == nil || governs(a.Token)):
+		return Answer{}, errStale
+	}
+	a.Stale = v.stale
+	return a, nil
+}
+
+// governs tells whether the token's patterns could match tokens, accounts or
+// the audit.
+func governs(t *domain.Token) bool {
+	for i := range t.Permissions.Allow {
+		p := t.Permissions.Allow[i].Resource
+		for _, of := range [...]domain.Pattern{"/token", "/account", "/audit"} {
+			if p.Overlaps(of) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Made once, so that refusing costs nothing either. Not to be changed.
+var (
+	errNotReady error = domain.Errorf(domain.CodeNotReady, "this node is still reading the log, or has no proof yet of being current; try again shortly")
+	errStale    error = domain.Errorf(domain.CodeStale, "this node can't vouch for being current with the log")
+)
