@@ -169,6 +169,10 @@ func (l *JetStream) reconcile(ctx context.Context, c choice, info *streamInfo) e
 	if have.MaxBytes <= 0 {
 		l.logger.Warn("the stream has no size limit: a full disk will stop it", "stream", streamName)
 	}
+	if have.Replicas > 1 && have.Compression != server.NoCompression {
+		l.logger.Warn("the stream is replicated and compressed: a replica's copy can be damaged at a restart; "+
+			"switch it off with nats stream edit --compression none", "stream", streamName)
+	}
 	if c.maxBytes == 0 || have.MaxBytes == c.maxBytes {
 		return nil
 	}

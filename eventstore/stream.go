@@ -43,7 +43,7 @@ func wantedStream(replicas int, maxBytes int64, maxLease time.Duration) *server.
 		Storage:            server.FileStorage,
 		Replicas:           replicas,
 		Duplicates:         2 * time.Minute,
-		Compression:        server.S2Compression,
+		Compression:        compressionOf(replicas),
 		RePublish:          &server.RePublish{Source: recordPrefix + ">", Destination: livePrefix + ">"},
 		AllowDirect:        true,
 		DenyDelete:         true,
@@ -57,9 +57,20 @@ func wantedStream(replicas int, maxBytes int64, maxLease time.Duration) *server.
 	}
 }
 
+// compressionOf saves three quarters of the space of a stream on one server. A
+// replicated one is not compressed: at a restart the server (2.15) cuts a
+// replica's last block back and may compress the same block meanwhile, after
+// which that copy can't be read, and nothing but a line in its log says so.
+func compressionOf(replicas int) server.StoreCompression {
+	if replicas > 1 {
+		return server.NoCompression
+	}
+	return server.S2Compression
+}
+
 // operatorsChoice are the settings that may differ from what this process
 // would have made: the stream's own are then in force.
-var operatorsChoice = []string{"max_bytes", "num_replicas", "placement", "description", "metadata"}
+var operatorsChoice = []string{"max_bytes", "num_replicas", "placement", "description", "metadata", "compression"}
 
 // checkStream compares the configuration that the server reports, as JSON,
 // with the wanted one, setting by setting; those that this version doesn't
