@@ -13,7 +13,7 @@ func (c *call) openAccount() (reply, error) {
 	if err := c.readInto(&in); err != nil {
 		return reply{}, err
 	}
-	rep, err := c.doAccount(domain.OpenAccount{Account: domain.AccountID(in.ID), Name: in.Name})
+	rep, err := c.doAccount(domain.OpenAccount{Account: domain.AccountID(in.ID), Name: in.Name}, c.queryWait())
 	if err != nil {
 		return reply{}, err
 	}
@@ -22,11 +22,11 @@ func (c *call) openAccount() (reply, error) {
 }
 
 func (c *call) suspendAccount() (reply, error) {
-	account, reason, err := c.accountAndReason()
+	account, reason, wait, err := c.accountAndReason()
 	if err != nil {
 		return reply{}, err
 	}
-	return c.doAccount(domain.SuspendAccount{Account: account, Reason: reason})
+	return c.doAccount(domain.SuspendAccount{Account: account, Reason: reason}, wait)
 }
 
 func (c *call) resumeAccount() (reply, error) {
@@ -34,35 +34,39 @@ func (c *call) resumeAccount() (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	if err := c.readWait(); err != nil {
+	wait, err := c.readWait()
+	if err != nil {
 		return reply{}, err
 	}
-	return c.doAccount(domain.ResumeAccount{Account: account})
+	return c.doAccount(domain.ResumeAccount{Account: account}, wait)
 }
 
 func (c *call) closeAccount() (reply, error) {
-	account, reason, err := c.accountAndReason()
+	account, reason, wait, err := c.accountAndReason()
 	if err != nil {
 		return reply{}, err
 	}
-	return c.doAccount(domain.CloseAccount{Account: account, Reason: reason})
+	return c.doAccount(domain.CloseAccount{Account: account, Reason: reason}, wait)
 }
 
-func (c *call) accountAndReason() (domain.AccountID, domain.Reason, error) {
+func (c *call) accountAndReason() (domain.AccountID, domain.Reason, Wait, error) {
 	account, err := c.account()
 	if err != nil {
-		return "", domain.Reason{}, err
+		return "", domain.Reason{}, WaitDefault, err
 	}
-	reason, err := c.readReason()
-	return account, reason, err
+	reason, wait, err := c.readReason()
+	return account, reason, wait, err
 }
 
-func (c *call) doAccount(cmd domain.Command) (reply, error) {
-	r, err := c.h.svc.Do(c.r.Context(), c.by, cmd)
+func (c *call) doAccount(cmd domain.Command, wait Wait) (reply, error) {
+	c.allowTime()
+	r, err := c.h.svc.Do(c.r.Context(), c.by, cmd, wait)
 	if err != nil {
-		return reply{}, err
+		return reply{}, c.stored(r, err)
 	}
-	return reply{body: wireAccount(r.State.Account), revision: r.Revision}, nil
+	account := wireAccount(r.State.Account)
+	account.Receipt = wireReceipt(r.Receipt)
+	return reply{body: account, revision: r.Revision, wait: r.Wait}, nil
 }
 
 // accountNeed is what it takes to look at an account: the level read on it.

@@ -87,6 +87,22 @@ func newQuietWorldOver(t testing.TB, log eventstore.Log, cfg ServiceConfig) *wor
 	return w
 }
 
+// advance moves the wall clock on by so many milliseconds, and waits until the
+// node has proof again of being current: the old one may have been longer ago.
+func (w *world) advance(ms int64) {
+	w.t.Helper()
+	before := w.proj.Status().Lease
+	w.now.Add(ms)
+	for began := time.Now(); ; time.Sleep(time.Millisecond) {
+		if is := w.proj.Status().Lease; is.Left > 0 && is.Age < before.Length {
+			return
+		}
+		if time.Since(began) > 30*time.Second {
+			w.t.Fatalf("no proof of being current comes: %+v", w.proj.Status())
+		}
+	}
+}
+
 // answer is a response, read whole.
 type answer struct {
 	status int

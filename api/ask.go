@@ -28,12 +28,10 @@ func (s *Service) Check(secret domain.Secret, need domain.Need) (projections.Ans
 	if err != nil {
 		return a, err
 	}
-	switch a.Verdict {
-	case domain.Granted, domain.NoGrant, domain.Denied:
-		return a, nil
-	case domain.UnknownSecret, domain.WasRevoked, domain.IsDisabled, domain.HasExpired, domain.NotYetValid, domain.OnSuspended:
+	if !stands(a.Verdict) {
+		return projections.Answer{}, invalidToken()
 	}
-	return projections.Answer{}, invalidToken()
+	return a, nil
 }
 
 // Introspect answers, with the precise verdict, what the bearer of another
@@ -56,4 +54,67 @@ func (s *Service) Introspect(by Caller, secret string, need domain.Need) (projec
 		return unknown, nil
 	}
 	return a, nil
+}
+
+// CheckAll answers many questions, whose needs are given, for the bearer of
+// own: all from one revision, which it returns, the bearer's rights included.
+// Whether this node may answer is looked at after the last decision. Errors are
+// those of Check; answers about other secrets are those of Introspect.
+func (s *Service) CheckAll(own string, qs []Question, needs []domain.Need) ([]projections.Answer, Seq, error) {
+	bearer, err := domain.ParseSecret(own)
+	if err != nil {
+		return nil, 0, invalidToken()
+	}
+	asks := make([]projections.Ask, 1, 1+len(qs))
+	asks[0] = projections.Ask{Secret: bearer, Need: anyNeed} // who asks
+	for i := range qs {
+		secret := bearer
+		if qs[i].Secret != "" {
+			secret, _ = domain.ParseSecret(qs[i].Secret) // what isn't one is nobody's
+		}
+		asks = append(asks, projections.Ask{Secret: secret, Need: needs[i]})
+	}
+	answers, err := s.proj.Index.CheckAll(asks)
+	if err != nil {
+		return nil, 0, err
+	}
+	at := answers[0].At
+	if !stands(answers[0].Verdict) {
+		return nil, 0, invalidToken()
+	}
+	by := authorityOf(answers[0].Token, at)
+	answers = answers[1:]
+	for i := range answers {
+		a := &answers[i]
+		a.At = at
+		if qs[i].Secret != "" && (a.Token == nil || !by.May(a.Token.Account, domain.TokenNeed("IntrospectToken", a.Token.ID))) {
+			*a = projections.Answer{Decision: domain.Decision{Verdict: domain.UnknownSecret}, At: at, Stale: a.Stale}
+		}
+	}
+	return answers, at, nil
+}
+
+// anyNeed is asked where only the bearer's standing matters.
+var anyNeed = domain.Need{Resource: "/", Action: domain.ActionRead, Level: domain.LevelRead, Bare: true}
+
+// stands tells whether the verdict says that a token works.
+func stands(v domain.Verdict) bool {
+	switch v {
+	case domain.Granted, domain.NoGrant, domain.Denied:
+		return true
+	case domain.UnknownSecret, domain.WasRevoked, domain.IsDisabled, domain.HasExpired, domain.NotYetValid, domain.OnSuspended:
+	}
+	return false
+}
+
+// Stands tells, by a nil error, that the secret opens something. Unlike
+// Authenticate it does so too where answers may be given as stale ones. Errors
+// are those of Check.
+func (s *Service) Stands(secret string) error {
+	parsed, err := domain.ParseSecret(secret)
+	if err != nil {
+		return invalidToken()
+	}
+	_, err = s.Check(parsed, anyNeed)
+	return err
 }

@@ -56,7 +56,7 @@ func (c *call) readJSON() (value, error) {
 	if err != nil {
 		return value{}, err
 	}
-	if err := c.authenticate(); err != nil {
+	if err := c.judge(); err != nil {
 		return value{}, err
 	}
 	if len(bytes.TrimSpace(body)) == 0 {

@@ -78,7 +78,7 @@ func ResetRoot(ctx context.Context, s *Service, keep RootKeeper) (domain.Secret,
 	}
 	if t, ok := s.proj.Directory.Token(domain.RootAccount, RootToken); ok && !t.Revoked {
 		revoke := domain.RevokeToken{Account: domain.RootAccount, Token: RootToken, Reason: domain.Reason{Code: domain.ReasonSuperseded}}
-		if _, err := s.Do(ctx, s.Operator(), revoke); err != nil {
+		if _, err := s.Do(ctx, s.Operator(), revoke, WaitDefault); err != nil {
 			return domain.Secret{}, fmt.Errorf("ending the old root token: %w", err)
 		}
 	}
@@ -100,7 +100,7 @@ func (s *Service) openRoot(ctx context.Context) error {
 	if _, ok := s.proj.Directory.Account(domain.RootAccount); ok {
 		return nil
 	}
-	_, err := s.Do(ctx, s.Operator(), domain.OpenAccount{Account: domain.RootAccount, Name: "root"})
+	_, err := s.Do(ctx, s.Operator(), domain.OpenAccount{Account: domain.RootAccount, Name: "root"}, WaitDefault)
 	if err != nil && domain.CodeOf(err) != domain.CodeExists {
 		return fmt.Errorf("opening the account root: %w", err)
 	}
@@ -113,7 +113,7 @@ func (s *Service) issueRoot(ctx context.Context, secret domain.Secret) error {
 		Description: "Issued at the first start, or by a reset.",
 		Permissions: domain.Permissions{Mode: domain.Union, Allow: []domain.Grant{{Resource: "/", Actions: []domain.Action{"*"}}}},
 		Digest:      secret.Digest(),
-	})
+	}, WaitDefault)
 	return err
 }
 

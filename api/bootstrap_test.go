@@ -175,7 +175,7 @@ func TestKeptSecretOfALoser(t *testing.T) {
 	if _, err := Bootstrap(t.Context(), node(t, log), loser, domain.Secret{}); err != nil || !loser.secret.IsZero() {
 		t.Errorf("the loser keeps its secret (%v)", err)
 	}
-	if _, err := s.Do(t.Context(), s.Operator(), domain.RotateToken{Account: "root", Token: "root", Digest: secretOf(4).Digest()}); err != nil {
+	if _, err := s.Do(t.Context(), s.Operator(), domain.RotateToken{Account: "root", Token: "root", Digest: secretOf(4).Digest()}, WaitDefault); err != nil {
 		t.Fatal(err)
 	}
 	once := &keeper{secret: first.Secret}
@@ -216,7 +216,7 @@ func TestResetRoot(t *testing.T) {
 func TestStartAfterAResetThatWasCutShort(t *testing.T) {
 	w := newWorld(t)
 	revoke := domain.RevokeToken{Account: domain.RootAccount, Token: RootToken}
-	if _, err := w.svc.Do(t.Context(), w.svc.Operator(), revoke); err != nil {
+	if _, err := w.svc.Do(t.Context(), w.svc.Operator(), revoke, WaitDefault); err != nil {
 		t.Fatal(err)
 	}
 	next := domain.NewSecret([32]byte{42})

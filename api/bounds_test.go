@@ -119,10 +119,10 @@ func TestPagesAreBounded(t *testing.T) {
 		id := fmt.Sprintf("t%d", i)
 		issued = append(issued, id)
 		p := fatPermissions(i)
-		if _, err := w.svc.Do(t.Context(), root, domain.IssueToken{Account: "root", Token: domain.TokenID(id), Name: "fat", Permissions: p, Digest: domain.Digest{byte(i), 1}}); err != nil {
+		if _, err := w.svc.Do(t.Context(), root, domain.IssueToken{Account: "root", Token: domain.TokenID(id), Name: "fat", Permissions: p, Digest: domain.Digest{byte(i), 1}}, WaitDefault); err != nil {
 			t.Fatal(err)
 		}
-		r, err := w.svc.Do(t.Context(), root, domain.EditToken{Account: "root", Token: "edited", Permissions: &p})
+		r, err := w.svc.Do(t.Context(), root, domain.EditToken{Account: "root", Token: "edited", Permissions: &p}, WaitDefault)
 		if err != nil {
 			t.Fatal(err)
 		}

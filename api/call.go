@@ -30,6 +30,7 @@ type reply struct {
 	revision Seq    // for Hallpass-Revision: what was written, or at least what was read
 	etag     Seq    // 0: none
 	location string // of what was made
+	wait     Wait   // of a change: what was waited for
 }
 
 // serve runs a route: credential, query, handler, answer. Nothing of the body
@@ -48,8 +49,13 @@ func (c *call) serve() {
 }
 
 func (c *call) run() (reply, error) {
+	if c.route.readOnly() && !c.route.open {
+		if err := c.awaitRevision(); err != nil {
+			return reply{}, err
+		}
+	}
 	if !c.route.open {
-		if err := c.authenticate(); err != nil {
+		if err := c.judge(); err != nil {
 			return reply{}, err
 		}
 	}
@@ -59,7 +65,21 @@ func (c *call) run() (reply, error) {
 	if !c.route.ifMatch && c.r.Header["If-Match"] != nil {
 		return reply{}, errNoIfMatch
 	}
-	return c.route.do(c)
+	rep, err := c.route.do(c)
+	if err == nil && c.route.method == http.MethodGet && !c.route.open {
+		// Whether this node may answer is known only now that it has one.
+		err = c.judge()
+	}
+	return rep, err
+}
+
+// judge finds out whether the caller's credential works, and whether this node
+// may answer at all.
+func (c *call) judge() error {
+	if c.route.staleOK {
+		return c.stands()
+	}
+	return c.authenticate()
 }
 
 func (c *call) answer(rep reply) {
@@ -81,6 +101,9 @@ func (c *call) answer(rep reply) {
 	}
 	if rep.etag != 0 {
 		h.Set("Etag", etag(rep.etag))
+	}
+	if rep.wait != WaitDefault {
+		h.Set("Hallpass-Wait", rep.wait.String())
 	}
 	if rep.location != "" {
 		h.Set("Location", rep.location)

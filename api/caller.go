@@ -10,7 +10,7 @@ type Caller struct {
 	Account   domain.Account // of the token
 	Request   string         // the request id, for the record; may be empty
 
-	digest domain.Digest // of the secret that was presented
+	secret domain.Secret // that was presented; zero for the operator
 }
 
 // Operator is the caller that acts for whoever has the machine: first start
@@ -38,7 +38,7 @@ func (s *Service) Authenticate(secret string) (Caller, error) {
 		Authority: authorityOf(b.Token, b.At),
 		Token:     b.Token,
 		Account:   b.Account,
-		digest:    parsed.Digest(),
+		secret:    parsed,
 	}, nil
 }
 
@@ -52,7 +52,8 @@ func authorityOf(t *domain.Token, at Seq) domain.Authority {
 }
 
 // standing returns the caller as it stands now: the same token, generation and
-// secret. It fails with actor_revoked when that no longer works.
+// secret. It fails with actor_revoked when that no longer works, and as Check
+// does when this node can't vouch for it.
 func (s *Service) standing(c Caller) (Caller, error) {
 	at := s.Revision() // before the look-up: what is found is at least as new
 	if c.Authority.Actor.IsOperator() {
@@ -63,11 +64,12 @@ func (s *Service) standing(c Caller) (Caller, error) {
 	state, _ := s.proj.Directory.State(actor.Account, actor.Token)
 	t := state.Token
 	if t.Generation != actor.Generation ||
-		domain.Standing(&t, state.Account.State, c.digest, s.now()) != domain.Granted {
+		domain.Standing(&t, state.Account.State, c.secret.Digest(), s.now()) != domain.Granted {
 		return c, domain.Errorf(domain.CodeActorRevoked, "the caller's token stopped working before the change took effect; nothing was changed")
 	}
 	c.Token, c.Account, c.Authority = &t, state.Account, authorityOf(&t, at)
-	return c, nil
+	_, err := s.proj.Index.Bearer(c.secret) // for the lease, which it reads last
+	return c, err
 }
 
 func invalidToken() error {

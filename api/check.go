@@ -28,6 +28,10 @@ var scratches = sync.Pool{New: func() any { return &scratch{out: make([]byte, 0,
 // (one bearer, a small flat body without a secret) is answered here; any other
 // goes the general way, which gives the same answers.
 func (c *call) check() {
+	if err := c.awaitRevision(); err != nil {
+		c.problem(err)
+		return
+	}
 	s := scratches.Get().(*scratch)
 	defer scratches.Put(s)
 	if answer, ok := c.plainCheck(s); ok {
@@ -85,7 +89,7 @@ func (c *call) generalCheck() (projections.Answer, error) {
 	if err != nil {
 		return projections.Answer{}, err
 	}
-	if err := c.authenticate(); err != nil {
+	if err := c.stands(); err != nil {
 		return projections.Answer{}, err
 	}
 	if err := c.readQuery(); err != nil {
@@ -103,6 +107,9 @@ func (c *call) generalCheck() (projections.Answer, error) {
 		return projections.Answer{}, err
 	}
 	if in.Secret != "" {
+		if err := c.authenticate(); err != nil {
+			return projections.Answer{}, err
+		}
 		a, err := c.h.svc.Introspect(c.by, in.Secret, need)
 		a.At = min(a.At, c.by.Authority.At) // the answer rests on both
 		return a, err
@@ -188,10 +195,7 @@ func (c *call) checks() (reply, error) {
 	return reply{body: wire.Decisions{Results: results}, revision: at}, nil
 }
 
-const (
-	maxChecks  = 1000
-	batchTries = 4
-)
+const maxChecks = 1000
 
 func tooMany(v value) error {
 	for _, m := range v.members {
@@ -212,50 +216,34 @@ func (b *binder) nested(at string, err error) {
 	}
 }
 
-// decideAll answers a batch from one revision, the caller's rights included: it
-// starts again when the fold moved on under it. Under a storm of writes it
-// settles for answers that are each at least as new as the revision it names.
+// decideAll answers a batch from one revision, the caller's rights included.
+// Whether this node may answer is looked at after the last decision.
 func (c *call) decideAll(checks []wire.Check, needs []domain.Need) ([]wire.Decision, Seq, error) {
 	own, err := c.bearer()
 	if err != nil {
 		return nil, 0, err
 	}
-	secret, err := domain.ParseSecret(own)
+	questions := make([]Question, len(checks))
+	for i := range checks {
+		questions[i] = questionOf(checks[i])
+	}
+	answers, at, err := c.h.svc.CheckAll(own, questions, needs)
 	if err != nil {
-		return nil, 0, invalidToken()
+		return nil, 0, err
 	}
-	results := make([]wire.Decision, len(checks))
-	var at Seq
-	for range batchTries {
-		at = c.h.svc.Revision()
-		if err := c.authenticate(); err != nil {
-			return nil, 0, err
-		}
-		for i := range checks {
-			var a projections.Answer
-			if checks[i].Secret != "" {
-				a, err = c.h.svc.Introspect(c.by, checks[i].Secret, needs[i])
-			} else {
-				a, err = c.h.svc.Check(secret, needs[i])
-			}
-			if err != nil {
-				return nil, 0, err
-			}
-			a.At = at
-			results[i] = wireDecision(a)
-		}
-		if c.h.svc.Revision() == at {
-			break
-		}
-	}
-	for i := range results {
-		c.h.svc.metrics.checked(domain.Verdict(results[i].Code))
+	results := make([]wire.Decision, len(answers))
+	for i := range answers {
+		c.h.svc.metrics.checked(answers[i].Verdict)
+		results[i] = wireDecision(answers[i])
 	}
 	return results, at, nil
 }
 
 func wireDecision(a projections.Answer) wire.Decision {
-	d := wire.Decision{Allowed: a.Allowed(), Code: string(a.Verdict), Reason: a.Verdict.Reason(), Revision: uint64(a.At)}
+	d := wire.Decision{
+		Allowed: a.Allowed(), Code: string(a.Verdict), Reason: a.Verdict.Reason(), Revision: uint64(a.At),
+		Stale: a.Stale > 0, AgeMS: a.Stale.Milliseconds(),
+	}
 	if a.Grant != nil {
 		g := wireGrant(a.Grant)
 		d.Grant = &g

@@ -146,6 +146,12 @@ func appendDecision(b []byte, a projections.Answer) []byte {
 	b = appendText(append(b, `,"token":`...), token)
 	b = append(b, `,"revision":`...)
 	b = strconv.AppendUint(b, uint64(a.At), 10)
+	if a.Stale > 0 {
+		b = append(b, `,"stale":true`...)
+		if ms := a.Stale.Milliseconds(); ms > 0 {
+			b = strconv.AppendInt(append(b, `,"age_ms":`...), ms, 10)
+		}
+	}
 	return append(b, '}')
 }
 

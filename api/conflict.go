@@ -2,6 +2,9 @@ package api
 
 import (
 	"context"
+	"log/slog"
+	"sync"
+	"time"
 
 	"hallpass/domain"
 	"hallpass/eventstore"
@@ -13,18 +16,23 @@ import (
 // Else e can never be stored any more, since a subject's last record only
 // moves on, and the command may be decided again under a new id.
 func (w *write) afterConflict(ctx context.Context, pending *projections.Pending, e eventstore.Entry, last Seq) (_ projections.Outcome, again bool, _ error) {
+	if last != 0 && last < e.Expect {
+		return w.contradicted(ctx, pending, e, last)
+	}
 	if err := w.proj.Position.Wait(ctx, last); err != nil {
 		return projections.Outcome{}, false, w.unknown(e.ID, err)
 	}
-	for {
-		at := w.Revision()
-		_, now := w.proj.Directory.State(w.account, w.token)
-		if now > e.Expect && w.Revision() >= now {
-			break
+	moved := ctx
+	if last == 0 && e.Expect != 0 {
+		var cancel func()
+		moved, cancel = context.WithTimeout(ctx, unsaid)
+		defer cancel()
+	}
+	if err := w.movedOn(moved, e.Expect); err != nil {
+		if moved.Err() != nil && ctx.Err() == nil {
+			return w.contradicted(ctx, pending, e, last)
 		}
-		if err := w.proj.Position.Wait(ctx, at+1); err != nil {
-			return projections.Outcome{}, false, w.unknown(e.ID, err)
-		}
+		return projections.Outcome{}, false, w.unknown(e.ID, err)
 	}
 	if out, ok := pending.Outcome(); ok {
 		return out, false, nil
@@ -33,29 +41,74 @@ func (w *write) afterConflict(ctx context.Context, pending *projections.Pending,
 	return projections.Outcome{}, true, nil
 }
 
-// commandName is the command in metrics.
-func commandName(c domain.Command) string {
-	switch c.(type) {
-	case domain.OpenAccount:
-		return "open_account"
-	case domain.SuspendAccount:
-		return "suspend_account"
-	case domain.ResumeAccount:
-		return "resume_account"
-	case domain.CloseAccount:
-		return "close_account"
-	case domain.IssueToken:
-		return "issue_token"
-	case domain.EditToken:
-		return "edit_token"
-	case domain.EnableToken:
-		return "enable_token"
-	case domain.DisableToken:
-		return "disable_token"
-	case domain.RotateToken:
-		return "rotate_token"
-	case domain.RevokeToken:
-		return "revoke_token"
+// unsaid is how long the record that took a place may take to come here, when
+// the leader did not say which it is. It is committed already: if it does not
+// come, there is none, and the leader does not know the record before it.
+const unsaid = 2 * time.Second
+
+// movedOn waits until this node has applied a record of the target above seq.
+func (w *write) movedOn(ctx context.Context, seq Seq) error {
+	for {
+		at := w.Revision()
+		_, now := w.proj.Directory.State(w.account, w.token)
+		if now > seq && w.Revision() >= now {
+			return nil
+		}
+		if err := w.proj.Position.Wait(ctx, at+1); err != nil {
+			return err
+		}
 	}
-	return "unknown"
+}
+
+// contradicted is for a leader that does not know a record which this node has
+// applied: its copy of the stream is damaged, and another should lead. An
+// earlier try may have been stored by the leader before it.
+func (w *write) contradicted(ctx context.Context, pending *projections.Pending, e eventstore.Entry, last Seq) (_ projections.Outcome, again bool, _ error) {
+	if out, ok := pending.Outcome(); ok {
+		return out, false, nil
+	}
+	w.logger.Error("the stream's leader contradicts what this node has applied: its copy of the stream is damaged",
+		"subject", string(e.Subject), "applied", e.Expect, "leader_has", last)
+	w.stepDown.ask(ctx, w.log, w.logger)
+	return projections.Outcome{}, false, domain.Errorf(domain.CodeReplicaDamaged,
+		"the stream's leader does not know revision %d, which this node has applied; it was asked to let another lead; look for the event %s before trying again", e.Expect, e.ID)
+}
+
+// stepDownEvery is how often a leader is asked to let another lead, at most.
+const stepDownEvery = 5 * time.Second
+
+// stepDownFor is how long asking it may take.
+const stepDownFor = 2 * time.Second
+
+// stepDown asks damaged leaders to let others lead.
+type stepDown struct {
+	mu    sync.Mutex // guards asked
+	asked time.Time
+}
+
+// ask does nothing where nobody else could lead.
+func (d *stepDown) ask(ctx context.Context, log eventstore.Log, logger *slog.Logger) {
+	leader, ok := log.(interface {
+		StepDown(ctx context.Context) error
+	})
+	if !ok || log.Settings().Replicas < 2 || !d.turn() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, stepDownFor)
+	defer cancel()
+	if err := leader.StepDown(ctx); err != nil {
+		logger.Error("the stream's leader could not be asked to let another lead", "error", err)
+		return
+	}
+	logger.Warn("the stream's leader was asked to let another lead")
+}
+
+func (d *stepDown) turn() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if time.Since(d.asked) < stepDownEvery {
+		return false
+	}
+	d.asked = time.Now()
+	return true
 }

@@ -23,6 +23,16 @@ func (c *call) authenticate() error {
 	return nil
 }
 
+// stands is authenticate for checks, which may be answered as stale ones: it
+// says that the caller's token works, and nothing of what it may do.
+func (c *call) stands() error {
+	secret, err := c.bearer()
+	if err != nil {
+		return err
+	}
+	return c.h.svc.Stands(secret)
+}
+
 // bearer returns the credential of the Authorization header (RFC 6750 section
 // 2.1). None, or one of another scheme, is no credential; two, or one that
 // can't be read, is a malformed request, and so is one in the query, where

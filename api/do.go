@@ -21,19 +21,26 @@ type Result struct {
 	State    domain.State // of the command's target, after it
 	Revision Seq          // of the record; when nothing had to change, what this node had applied
 	Changed  bool
+	Wait     Wait                 // what was waited for: never WaitDefault
+	Receipt  *projections.Receipt // with WaitAll; else nil
 }
 
-// Do carries out c for the caller, and returns once this node has applied it:
-// the only way to change anything. An IssueToken without an id gets a ULID.
-// Errors are *domain.Error: those of domain.Decide, and
+// Do carries out c for the caller, and returns once this node has applied it,
+// or, with WaitAll, once no node can answer without it: the only way to change
+// anything. An IssueToken without an id gets a ULID. Errors are *domain.Error:
+// those of domain.Decide, and
 //   - actor_revoked, account_closed: rights or account ended in between; nothing was changed
 //   - conflict: other nodes changed the target 8 times in a row, or the secret is another token's
 //   - unknown: it can't be known in time whether it happened; the detail holds the event's id
-//   - stream_full, not_ready: the log did not take it; nothing was changed
+//   - replica_damaged: so, because the stream's leader contradicts what this node has applied
+//   - stream_full, not_ready, stale, cluster_upgrading: nothing was changed
+//   - not_fenced, history_differs: the change is stored, but some node may not
+//     have it yet; the Result is valid. The same command again finds its effect
+//     there, and fences again.
 //
-// Do does not stop when ctx is cancelled: a caller who went away must not turn
-// an outcome into an unknown one. The write deadline ends it.
-func (s *Service) Do(ctx context.Context, by Caller, c domain.Command) (Result, error) {
+// Do does not stop writing when ctx is cancelled: a caller who went away must
+// not turn an outcome into an unknown one. The write deadline ends it.
+func (s *Service) Do(ctx context.Context, by Caller, c domain.Command, wait Wait) (Result, error) {
 	if issue, ok := c.(domain.IssueToken); ok && issue.Token == "" {
 		id, err := s.newEventID(s.now())
 		if err != nil {
@@ -46,18 +53,7 @@ func (s *Service) Do(ctx context.Context, by Caller, c domain.Command) (Result, 
 	if err := checkIDs(account, token); err != nil {
 		return Result{}, err
 	}
-	return s.change(ctx, by, account, token, func(Caller, domain.State) (domain.Command, error) { return c, nil })
-}
-
-// takesRights tells whether c always takes rights away: then it waits for no
-// turn, and goes on until its deadline.
-func takesRights(c domain.Command) bool {
-	switch c.(type) {
-	case domain.RevokeToken, domain.DisableToken, domain.SuspendAccount, domain.CloseAccount:
-		return true
-	case domain.OpenAccount, domain.ResumeAccount, domain.IssueToken, domain.EditToken, domain.EnableToken, domain.RotateToken:
-	}
-	return false
+	return s.change(ctx, by, account, token, wait, func(Caller, domain.State) (domain.Command, error) { return c, nil })
 }
 
 // checkIDs refuses ids that can't exist before any refusal could name them.
@@ -78,23 +74,25 @@ type builder func(Caller, domain.State) (domain.Command, error)
 
 // change is Do for a command that depends on its target's state: it is built
 // again whenever the state has moved on.
-func (s *Service) change(ctx context.Context, by Caller, account domain.AccountID, token domain.TokenID,
+func (s *Service) change(ctx context.Context, by Caller, account domain.AccountID, token domain.TokenID, wait Wait,
 	build builder,
 ) (Result, error) {
 	w := &write{Service: s, by: by, account: account, token: token, build: build}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.deadline)
-	defer cancel()
-	r, err := w.run(ctx)
+	r, err := w.within(ctx)
+	if err == nil {
+		r.Wait = wait.of(w.command)
+		err = s.settle(ctx, &r)
+	}
 	if err != nil {
 		e := s.asError(err, by.Request)
-		s.metrics.command(w.name, string(e.Code))
-		return Result{}, e
+		s.metrics.command(commandName(w.command), string(e.Code))
+		return r, e
 	}
 	result := "changed"
 	if !r.Changed {
 		result = "unchanged"
 	}
-	s.metrics.command(w.name, result)
+	s.metrics.command(commandName(w.command), result)
 	return r, nil
 }
 
@@ -105,13 +103,20 @@ type write struct {
 	account domain.AccountID
 	token   domain.TokenID
 	build   builder
-	name    string // of the command, for metrics
+	command domain.Command // as built last
+}
+
+// within is run with the write deadline.
+func (w *write) within(ctx context.Context) (Result, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.deadline)
+	defer cancel()
+	return w.run(ctx)
 }
 
 func (w *write) run(ctx context.Context) (Result, error) {
 	state, _ := w.proj.Directory.State(w.account, w.token)
 	first, _ := w.build(w.by, state) // what is wrong with it, try says
-	urgent := takesRights(first)
+	urgent := classOf(first).urgent
 	if !urgent {
 		release, err := w.turns.take(ctx, target{string(w.account), string(w.token)})
 		if err != nil {
@@ -138,7 +143,7 @@ func (w *write) try(ctx context.Context) (_ Result, again bool, _ error) {
 	state, last := w.proj.Directory.State(w.account, w.token)
 	now := w.now()
 	c, err := w.build(w.by, state)
-	w.name = commandName(c)
+	w.command = c
 	if err != nil {
 		return Result{}, false, err
 	}
@@ -150,6 +155,9 @@ func (w *write) try(ctx context.Context) (_ Result, again bool, _ error) {
 		// No record will be void if the caller lost his rights meanwhile.
 		_, err := w.standing(w.by)
 		return Result{State: state, Revision: max(at, state.Token.Revision, state.Account.Revision)}, false, err
+	}
+	if err := w.mayWrite(ctx, state, event); err != nil {
+		return Result{}, false, err
 	}
 	id, err := w.newEventID(now)
 	if err != nil {

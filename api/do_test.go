@@ -94,7 +94,7 @@ func TestSecretOfAnotherToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	issue := func(id domain.TokenID) error {
-		_, err := w.svc.Do(t.Context(), w.svc.Operator(), domain.IssueToken{Account: "root", Token: id, Digest: secret.Digest()})
+		_, err := w.svc.Do(t.Context(), w.svc.Operator(), domain.IssueToken{Account: "root", Token: id, Digest: secret.Digest()}, WaitDefault)
 		return err
 	}
 	if err := issue("first"); err != nil {
@@ -130,7 +130,7 @@ func TestUnknownOutcome(t *testing.T) {
 		var id domain.EventID
 		w.log.OnAppend(func(e eventstore.Entry) eventstoretest.Fault { id = e.ID; return eventstoretest.LoseSend })
 		began := time.Now()
-		_, err := w.svc.Do(t.Context(), w.svc.Operator(), domain.OpenAccount{Account: "acme"})
+		_, err := w.svc.Do(t.Context(), w.svc.Operator(), domain.OpenAccount{Account: "acme"}, WaitDefault)
 		if domain.CodeOf(err) != domain.CodeUnknown || !strings.Contains(err.Error(), id.String()) {
 			t.Errorf("got %v, want unknown with %s", err, id)
 		}
@@ -147,7 +147,7 @@ func TestCallerGoesAway(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		_, err := w.svc.Do(ctx, w.svc.Operator(), domain.OpenAccount{Account: "acme"})
+		_, err := w.svc.Do(ctx, w.svc.Operator(), domain.OpenAccount{Account: "acme"}, WaitDefault)
 		done <- err
 	}()
 	<-there
@@ -219,7 +219,7 @@ func TestConflictsEnd(t *testing.T) {
 		inside = true
 		n++
 		name := fmt.Sprint("other ", n)
-		_, err := elsewhere.Do(t.Context(), elsewhere.Operator(), domain.EditToken{Account: "root", Token: "t", Name: &name})
+		_, err := elsewhere.Do(t.Context(), elsewhere.Operator(), domain.EditToken{Account: "root", Token: "t", Name: &name}, WaitDefault)
 		if err != nil {
 			t.Error(err)
 		}

@@ -65,14 +65,20 @@ func (c *call) events() {
 	end(err)
 	wg.Wait()
 	last := ""
-	if errors.Is(context.Cause(ctx), errEnded) {
+	switch err := context.Cause(ctx); {
+	case errors.Is(err, errEnded):
 		last = ": the token may no longer read events\n\n"
+	case errors.Is(err, errNotCurrent):
+		last = ": this node can't vouch for being current; resume elsewhere, or here a little later\n\n"
 	}
 	w.out.end(last)
 }
 
 // newWatch reads and judges the request.
 func (c *call) newWatch() (*watch, Seq, error) {
+	if err := c.awaitRevision(); err != nil {
+		return nil, 0, err
+	}
 	if err := c.authenticate(); err != nil {
 		return nil, 0, err
 	}
@@ -129,7 +135,11 @@ func (w *watch) allowed(by domain.Authority) bool {
 	return by.May(account, domain.AuditNeed("ReadEvents")) && (w.account != "" || by.Everywhere())
 }
 
-var errEnded = errors.New("api: the token may no longer read this stream of events")
+// Why streams end.
+var (
+	errEnded      = errors.New("api: the token may no longer read this stream of events")
+	errNotCurrent = errors.New("api: this node can't vouch for being current")
+)
 
 // guard ends the stream, also where it waits for a client that doesn't read:
 // when the server stops, and when the token stops working or loses the right.
@@ -145,18 +155,25 @@ func (w *watch) guard(ctx context.Context, end context.CancelCauseFunc) {
 			end(nil)
 			return
 		case <-tick.C:
-			if !w.stands() {
-				end(errEnded)
+			if err := w.stands(); err != nil {
+				end(err)
 				return
 			}
 		}
 	}
 }
 
-// stands tells whether the caller may read the stream now.
-func (w *watch) stands() bool {
+// stands tells, by a nil error, that the caller may read the stream now, and
+// that this node can vouch for that.
+func (w *watch) stands() error {
 	by, err := w.h.svc.standing(w.by)
-	return err == nil && w.allowed(by.Authority)
+	switch {
+	case domain.CodeOf(err) == domain.CodeStale || domain.CodeOf(err) == domain.CodeNotReady:
+		return errNotCurrent
+	case err != nil || !w.allowed(by.Authority):
+		return errEnded
+	}
+	return nil
 }
 
 // run sends events until something ends that, which its error says.
@@ -193,8 +210,8 @@ func (w *watch) next(ctx context.Context, sub *projections.Subscription) error {
 	if err != nil && !quiet {
 		return err
 	}
-	if !w.stands() {
-		return errEnded
+	if err := w.stands(); err != nil {
+		return err
 	}
 	if quiet || !w.wants(e) {
 		if time.Now().Before(w.due) {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -92,14 +93,34 @@ func TestMetrics(t *testing.T) {
 	secret := w.issue("root", `{"id":"very-own-id",`+everything+`}`).Secret
 	w.must(secret, "POST", "/v1/check", `{"action":"read","resource":"/a"}`)
 	w.as(w.root, "PATCH", "/v1/accounts/root/tokens/nobody", `{"name":"x"}`)
+	w.must(w.root, "POST", "/v1/accounts/root/tokens/very-own-id/disable", `{"wait":"all"}`)
 	a := w.as("", "GET", "/metrics", "")
+	for _, name := range []string{
+		"hallpass_fold_position", "hallpass_stream_records", "hallpass_stream_bytes", "hallpass_lease_age_seconds",
+		"hallpass_lease_left_seconds", "hallpass_barrier_round_trip_seconds",
+	} {
+		m := regexp.MustCompile(`(?m)^` + name + ` (\S+)$`).FindStringSubmatch(a.body)
+		if m == nil {
+			t.Errorf("%s is missing", name)
+			continue
+		}
+		if v, err := strconv.ParseFloat(m[1], 64); err != nil || v <= 0 {
+			t.Errorf("%s is %s", name, m[1])
+		}
+	}
+	for _, name := range []string{"hallpass_lag_records", "hallpass_lag_seconds"} {
+		if !strings.Contains(a.body, "\n"+name+" ") {
+			t.Errorf("%s is missing", name)
+		}
+	}
 	for _, line := range []string{
 		`hallpass_checks_total{code="granted"} 1`,
 		`hallpass_commands_total{command="issue_token",result="changed"} 2`,
 		`hallpass_commands_total{command="edit_token",result="not_found"} 1`,
-		`hallpass_append_seconds_count 3`,
-		"hallpass_fold_position 4\n", "hallpass_fold_lag_records 0\n", "hallpass_ready 1\n",
-		"hallpass_event_subscribers 0\n", "hallpass_stream_records 4\n",
+		`hallpass_append_seconds_count 4`,
+		"hallpass_fold_lag_records 0\n", "hallpass_ready 1\n",
+		"hallpass_event_subscribers 0\n", "hallpass_stream_alarm 0\n", "hallpass_members 1\n",
+		`hallpass_fences_total{outcome="acknowledged"} 1`, "hallpass_fence_seconds_count 1\n",
 		`hallpass_build_info{go_version="go`,
 	} {
 		if !strings.Contains(a.body, line) {

@@ -147,6 +147,12 @@ func (rt *route) describe(doc *huma.OpenAPI) {
 			Schema: &huma.Schema{Type: "string"},
 		})
 	}
+	if rt.readOnly() && !rt.open {
+		op.Parameters = append(op.Parameters, &huma.Param{
+			Name: minRevisionHeader, In: "header", Description: "Answer from this revision on, or a newer one: waits for it, for 5 s at most, and is refused as stale without it.",
+			Schema: &huma.Schema{Type: "integer", Format: "int64"},
+		})
+	}
 	if rt.id == "events" {
 		op.Parameters = append(op.Parameters, &huma.Param{
 			Name: "Last-Event-ID", In: "header", Description: "The id of the last event seen: the stream goes on after it.",
@@ -205,6 +211,9 @@ func (rt *route) answer(schemas huma.Registry) *huma.Response {
 	r.Headers = map[string]*huma.Param{
 		"Hallpass-Revision": {Description: "The revision written, or at least as new as what was read.", Schema: whole},
 	}
+	if !rt.readOnly() {
+		r.Headers["Hallpass-Wait"] = &huma.Param{Description: "What was waited for.", Schema: &huma.Schema{Type: "string", Enum: []any{"all", "commit"}}}
+	}
 	if _, token := rt.out.(wire.Token); token {
 		r.Headers["ETag"] = &huma.Param{Description: "The token's revision in double quotes.", Schema: &huma.Schema{Type: "string"}}
 	}
@@ -228,7 +237,8 @@ func (rt *route) refusals(op *huma.Operation, schemas huma.Registry) {
 		codes = append(codes, string(codeBadJSON), string(codeBodyTooLarge), string(codeBadEncoding), string(codeTimeout))
 	}
 	if rt.in != nil && rt.tag != "use" {
-		codes = append(codes, string(domain.CodeActorRevoked), string(domain.CodeConflict), string(domain.CodeUnknown), string(domain.CodeStreamFull))
+		codes = append(codes, string(domain.CodeActorRevoked), string(domain.CodeConflict), string(domain.CodeUnknown), string(domain.CodeStreamFull),
+			string(domain.CodeUpgrading), string(domain.CodeNotFenced), string(domain.CodeHistoryDiffers), string(domain.CodeReplicaDamaged))
 	}
 	slices.Sort(codes)
 	byStatus := map[int][]string{}

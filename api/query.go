@@ -106,19 +106,18 @@ func parseSeq(s string) (Seq, error) {
 	return Seq(n), err
 }
 
-// wait reads how long a write waits before it is answered: "commit", or "all"
-// until no node can still act on what was narrowed. On one node they are the
-// same.
-func (b *binder) wait(at, s string) {
-	switch s {
-	case "", "all", "commit":
-	default:
-		b.fault(at, "is all or commit")
+// wait reads what a change waits for before it is answered, which may stand in
+// the body or in the query.
+func (b *binder) wait(body, query string) Wait {
+	w, ok := parseWait(b.once("wait", body, query))
+	if !ok {
+		b.fault("/wait", "is all or commit")
 	}
+	return w
 }
 
 var waitParam = param{name: "wait", typ: "string", enum: []string{"all", "commit"},
-	doc: "all: answer when no node can still act on what was taken away. commit: answer when it is committed and applied here. On one node both are the same."}
+	doc: "all: answer, with a receipt, when no node can answer without the change any more; default for revoke, suspend and close. commit: answer when it is committed and applied on this node. May stand in the body instead, where there is one for it."}
 
 // matches is an If-Match header: the revisions a caller is willing to change.
 type matches struct {

@@ -8,29 +8,36 @@ import (
 // readReason takes the reason of a revoke, suspend or close from the query or
 // the body. A key that stands in both is refused: which was meant, only the
 // caller knows.
-func (c *call) readReason() (domain.Reason, error) {
+func (c *call) readReason() (domain.Reason, Wait, error) {
 	var in wire.Reason
 	if err := c.readInto(&in); err != nil {
-		return domain.Reason{}, err
+		return domain.Reason{}, WaitDefault, err
 	}
 	var b binder
 	r := domain.Reason{
 		Code: domain.ReasonCode(b.once("reason", in.Reason, c.query["reason"])),
 		Text: b.once("reason_text", in.Text, c.query["reason_text"]),
 	}
-	b.wait("/wait", b.once("wait", in.Wait, c.query["wait"]))
-	return r, b.err()
+	wait := b.wait(in.Wait, c.query["wait"])
+	return r, wait, b.err()
 }
 
 // readWait reads the body of a change that has no fields of its own.
-func (c *call) readWait() error {
+func (c *call) readWait() (Wait, error) {
 	var in wire.Wait
 	if err := c.readInto(&in); err != nil {
-		return err
+		return WaitDefault, err
 	}
 	var b binder
-	b.wait("/wait", b.once("wait", in.Wait, c.query["wait"]))
-	return b.err()
+	wait := b.wait(in.Wait, c.query["wait"])
+	return wait, b.err()
+}
+
+// queryWait is the wait of a change whose body has no place for it. What it may
+// be, readQuery has seen to.
+func (c *call) queryWait() Wait {
+	wait, _ := parseWait(c.query["wait"])
+	return wait
 }
 
 // once returns the value of a key that may stand in the body or in the query.

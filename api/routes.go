@@ -20,6 +20,7 @@ type route struct {
 	raw func(*call)                // writes its answer itself
 
 	open    bool // takes no credential
+	staleOK bool // may be answered as stale, where the operator allows that
 	ifMatch bool // takes If-Match
 	query   []param
 	in      any  // zero value of the body's type; nil: none
@@ -113,10 +114,10 @@ func (h *handler) useRoutes() []*route {
 	return []*route{
 		{method: "POST", path: checkPath, id: "check", tag: "use", summary: "May this be done?",
 			about: "Asks for the bearer, or for the holder of secret; that takes IntrospectToken on /token/{id} of the token it opens, without which the answer is unknown_secret. A refusal is an answer like any other: 200, with allowed false.",
-			raw:   (*call).check, in: wire.Check{}, out: wire.Decision{}},
+			raw:   (*call).check, staleOK: true, in: wire.Check{}, out: wire.Decision{}},
 		{method: "POST", path: "/v1/checks", id: "checks", tag: "use", summary: "Up to 1000 checks at once",
-			about: "Answered in order, from one revision while writes leave room for it; each answer is at least as new as the revision named.",
-			do:    (*call).checks, in: wire.Checks{}, out: wire.Decisions{}},
+			about: "Answered in order, all from one revision, the bearer's own rights included.",
+			do:    (*call).checks, staleOK: true, in: wire.Checks{}, out: wire.Decisions{}},
 		{method: "GET", path: "/v1/whoami", id: "whoami", tag: "use", summary: "Show the bearer's own token",
 			do: (*call).whoami, out: wire.Whoami{}},
 		{method: "GET", path: "/v1/catalog", id: "catalog", tag: "use", summary: "List resource types and their actions",
@@ -134,6 +135,9 @@ func (h *handler) plainRoutes() []*route {
 		{method: "GET", path: "/readyz", id: "ready", tag: "operations", summary: "Does this node answer checks?",
 			about: "503 with the same body until it does: what it waits for, and how far it is.",
 			do:    (*call).ready, open: true, out: wire.Ready{}},
+		{method: "GET", path: "/v1/nodes", id: "listNodes", tag: "operations", summary: "List the nodes",
+			about: "The processes that have joined the stream and not left, as this node sees them, with the keys that receipts are verified with. Takes ReadAudit on /audit of the account root.",
+			do:    (*call).listNodes, out: wire.List[wire.Node]{}},
 		{method: "GET", path: "/metrics", id: "metrics", tag: "operations", summary: "Metrics for Prometheus",
 			raw: (*call).serveMetrics, open: true, outType: "text/plain"},
 		{method: "GET", path: "/openapi.json", id: "openapi", tag: "operations", summary: "This document",

@@ -45,6 +45,9 @@ type Service struct {
 	catalog  *domain.Catalog
 	metrics  *metrics
 	turns    *turns
+	capacity *capacity
+	stepDown stepDown
+	behind   behind
 
 	randomMu sync.Mutex // guards random: a reader need not be safe for many
 	random   io.Reader
@@ -74,6 +77,7 @@ func NewService(cfg ServiceConfig) *Service {
 	if s.deadline == 0 {
 		s.deadline = 20 * time.Second
 	}
+	s.capacity = &capacity{log: s.log, logger: s.logger}
 	s.metrics = newMetrics(s)
 	return s
 }

@@ -91,7 +91,8 @@ func eventName(f *domain.Fact) string { return domain.EventName(f.Event.Type()) 
 
 // eventNames lists every name, for the filter of the event stream.
 var eventNames = []string{
-	"account.closed", "account.opened", "account.resumed", "account.suspended", "genesis",
+	"account.closed", "account.opened", "account.resumed", "account.suspended", "checkpoint", "genesis",
+	"node.joined", "node.left",
 	"token.disabled", "token.edited", "token.enabled", "token.issued", "token.revoked", "token.rotated",
 }
 

@@ -36,9 +36,10 @@ func (c *call) issueToken() (reply, error) {
 		return reply{}, err
 	}
 	cmd.Digest = secret.Digest()
-	r, err := c.h.svc.Do(c.r.Context(), c.by, cmd)
+	c.allowTime()
+	r, err := c.h.svc.Do(c.r.Context(), c.by, cmd, c.queryWait())
 	if err != nil {
-		return reply{}, err
+		return reply{}, c.stored(r, err)
 	}
 	rep := tokenReply(r)
 	rep.status = http.StatusCreated
@@ -82,7 +83,7 @@ func (c *call) editToken() (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	return c.changeToken(account, id, m, func(by Caller, s domain.State, expect Seq) (domain.Command, error) {
+	return c.changeToken(account, id, m, c.queryWait(), func(by Caller, s domain.State, expect Seq) (domain.Command, error) {
 		cmd := domain.EditToken{Account: account, Token: id, Expect: expect}
 		if t := &s.Token; t.Generation == 0 || t.Revoked || !by.Authority.May(account, cmd.Needs()) {
 			return cmd, nil // Decide refuses it, and says less than a look at the fields would
@@ -110,10 +111,11 @@ func (c *call) plainChange(build func(domain.AccountID, domain.TokenID, Seq) dom
 	if err != nil {
 		return reply{}, err
 	}
-	if err := c.readWait(); err != nil {
+	wait, err := c.readWait()
+	if err != nil {
 		return reply{}, err
 	}
-	return c.changeToken(account, id, m, func(_ Caller, _ domain.State, expect Seq) (domain.Command, error) {
+	return c.changeToken(account, id, m, wait, func(_ Caller, _ domain.State, expect Seq) (domain.Command, error) {
 		return build(account, id, expect), nil
 	})
 }
@@ -128,8 +130,7 @@ func (c *call) rotateToken() (reply, error) {
 		return reply{}, err
 	}
 	var b binder
-	b.once("wait", in.Wait, c.query["wait"])
-	b.wait("/wait", in.Wait)
+	wait := b.wait(in.Wait, c.query["wait"])
 	if in.Overlap < 0 || in.Overlap > domain.MaxOverlap/1000 {
 		b.fault("/overlap", "is 0 to %d seconds (30 days)", domain.MaxOverlap/1000)
 	}
@@ -140,7 +141,7 @@ func (c *call) rotateToken() (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	rep, err := c.changeToken(account, id, m, func(_ Caller, _ domain.State, expect Seq) (domain.Command, error) {
+	rep, err := c.changeToken(account, id, m, wait, func(_ Caller, _ domain.State, expect Seq) (domain.Command, error) {
 		return domain.RotateToken{Account: account, Token: id, Expect: expect, Digest: secret.Digest(), Overlap: in.Overlap * 1000}, nil
 	})
 	if err != nil {
@@ -154,11 +155,11 @@ func (c *call) revokeToken() (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	reason, err := c.readReason()
+	reason, wait, err := c.readReason()
 	if err != nil {
 		return reply{}, err
 	}
-	return c.changeToken(account, id, m, func(_ Caller, _ domain.State, expect Seq) (domain.Command, error) {
+	return c.changeToken(account, id, m, wait, func(_ Caller, _ domain.State, expect Seq) (domain.Command, error) {
 		return domain.RevokeToken{Account: account, Token: id, Expect: expect, Reason: reason}, nil
 	})
 }
@@ -173,20 +174,23 @@ func (c *call) matchedTarget() (account domain.AccountID, id domain.TokenID, m m
 
 // changeToken carries out a command on a token that may depend on how the
 // token stands and on If-Match.
-func (c *call) changeToken(account domain.AccountID, id domain.TokenID, m matches,
+func (c *call) changeToken(account domain.AccountID, id domain.TokenID, m matches, wait Wait,
 	build func(by Caller, s domain.State, expect Seq) (domain.Command, error),
 ) (reply, error) {
-	r, err := c.h.svc.change(c.r.Context(), c.by, account, id, func(by Caller, s domain.State) (domain.Command, error) {
+	c.allowTime()
+	r, err := c.h.svc.change(c.r.Context(), c.by, account, id, wait, func(by Caller, s domain.State) (domain.Command, error) {
 		return build(by, s, m.expect(s.Token.Revision))
 	})
 	if err != nil {
-		return reply{}, m.retag(err)
+		return reply{}, m.retag(c.stored(r, err))
 	}
 	return tokenReply(r), nil
 }
 
 func tokenReply(r Result) reply {
-	return reply{body: wireToken(&r.State.Token), revision: r.Revision, etag: r.State.Token.Revision}
+	t := wireToken(&r.State.Token)
+	t.Receipt = wireReceipt(r.Receipt)
+	return reply{body: t, revision: r.Revision, etag: r.State.Token.Revision, wait: r.Wait}
 }
 
 // showing adds the secret to the token that is answered, this once.

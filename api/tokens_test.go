@@ -194,7 +194,7 @@ func TestOverlap(t *testing.T) {
 	now := read[wire.Token](t, w.must(w.root, "POST", "/v1/accounts/root/tokens/t/rotate", `{"overlap":60}`)).Secret
 	w.must(old, "GET", "/v1/whoami", "")
 	w.must(now, "GET", "/v1/whoami", "")
-	w.now.Add(61_000)
+	w.advance(61_000)
 	refusedWith(t, w.as(old, "GET", "/v1/whoami", ""), 401, "invalid_token")
 	w.must(now, "GET", "/v1/whoami", "")
 }

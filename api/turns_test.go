@@ -84,7 +84,7 @@ func TestBusyTokensAreRevoked(t *testing.T) {
 	w := newWorld(t)
 	op := w.svc.Operator()
 	issue := domain.IssueToken{Account: "root", Token: "busy", Digest: domain.Digest{1}}
-	if _, err := w.svc.Do(t.Context(), op, issue); err != nil {
+	if _, err := w.svc.Do(t.Context(), op, issue, WaitDefault); err != nil {
 		t.Fatal(err)
 	}
 	var writers sync.WaitGroup
@@ -92,7 +92,7 @@ func TestBusyTokensAreRevoked(t *testing.T) {
 		writers.Go(func() {
 			for n := 0; ; n++ {
 				name := string(rune('a'+i)) + string(rune('a'+n%26))
-				_, err := w.svc.Do(t.Context(), w.svc.Operator(), domain.EditToken{Account: "root", Token: "busy", Name: &name})
+				_, err := w.svc.Do(t.Context(), w.svc.Operator(), domain.EditToken{Account: "root", Token: "busy", Name: &name}, WaitDefault)
 				if err != nil {
 					if domain.CodeOf(err) != domain.CodeRevoked {
 						t.Errorf("edit: %v", err)
@@ -102,7 +102,7 @@ func TestBusyTokensAreRevoked(t *testing.T) {
 			}
 		})
 	}
-	if _, err := w.svc.Do(t.Context(), w.svc.Operator(), domain.RevokeToken{Account: "root", Token: "busy"}); err != nil {
+	if _, err := w.svc.Do(t.Context(), w.svc.Operator(), domain.RevokeToken{Account: "root", Token: "busy"}, WaitDefault); err != nil {
 		t.Errorf("revoke: %v", err)
 	}
 	writers.Wait()

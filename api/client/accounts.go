@@ -48,7 +48,7 @@ func (c *Client) Accounts(ctx context.Context) iter.Seq2[wire.Account, error] {
 func (c *Client) account1(ctx context.Context, k call, tail ...string) (wire.Account, error) {
 	var a wire.Account
 	k.path = append([]string{"v1", "accounts"}, tail...)
-	k.into = &a
+	k.into, k.change = &a, k.method != http.MethodGet
 	err := c.do(ctx, k)
 	return a, err
 }

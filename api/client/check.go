@@ -27,6 +27,15 @@ func (c *Client) Checks(ctx context.Context, qs []wire.Check) ([]wire.Decision, 
 	return d.Results, err
 }
 
+// Nodes returns the processes that take part in the stream, as the server sees
+// them, with the keys that receipts are verified with. It takes ReadAudit on
+// /audit of the account root.
+func (c *Client) Nodes(ctx context.Context) ([]wire.Node, error) {
+	var l wire.List[wire.Node]
+	err := c.do(ctx, call{method: http.MethodGet, path: []string{"v1", "nodes"}, into: &l})
+	return l.Items, err
+}
+
 // Catalog returns the resource types and their actions, as the server's JSON.
 func (c *Client) Catalog(ctx context.Context) (json.RawMessage, error) {
 	return c.raw(ctx, "v1", "catalog")

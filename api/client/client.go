@@ -22,7 +22,7 @@ import (
 type Config struct {
 	Server    string            // http://HOST:PORT or https://HOST, with a path if a proxy adds one
 	Token     Secret            // the bearer; may be empty where no credential is needed
-	Timeout   time.Duration     // of one request and its answer; default 30 s
+	Timeout   time.Duration     // of one request and its answer; default 60 s, which leaves time for leases of 30 s to run out
 	Transport http.RoundTripper // default: one of its own, like net/http's
 	UserAgent string            // default "hallpass-client"
 }
@@ -34,12 +34,51 @@ type Client struct {
 	agent   string
 	timeout time.Duration
 	http    *http.Client
-
-	mu  sync.Mutex // guards own
-	own string     // the bearer's account; "" until asked for
+	options Options
+	own     *own
 }
 
-const defaultTimeout = 30 * time.Second
+// own is the bearer's account, once it was asked for.
+type own struct {
+	mu      sync.Mutex // guards account
+	account string     // "": not yet
+}
+
+func (o *own) get() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.account
+}
+
+func (o *own) set(account string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.account = account
+}
+
+// Options are what requests ask for beside their own matter.
+type Options struct {
+	// MinRevision has checks and reads answered from this revision on or a newer
+	// one: that of a write's answer, on another node. A node that doesn't get
+	// it within 5 s answers a Problem with code "stale". 0: whatever the node has.
+	MinRevision uint64
+
+	// Wait is what changes wait for: "all" until no node can answer without the
+	// change, with a receipt, or "commit" until it is committed. "": all for
+	// revoke, suspend and close, else commit.
+	Wait string
+}
+
+// With returns a client like c, over the same connections, with these options.
+func (c *Client) With(o Options) *Client {
+	with := *c
+	with.options = o
+	return &with
+}
+
+// defaultTimeout is above what a change may take that waits for all nodes: 20 s
+// to be written, and 1.1 times the longest lease and 5 s.
+const defaultTimeout = 60 * time.Second
 
 // New returns a client. Its error says what is wrong with Server; no request
 // is made.
@@ -63,6 +102,7 @@ func New(cfg Config) (*Client, error) {
 		token:   cfg.Token,
 		agent:   cmp.Or(cfg.UserAgent, "hallpass-client"),
 		timeout: cmp.Or(cfg.Timeout, defaultTimeout),
+		own:     new(own),
 		http: &http.Client{
 			Transport: transport,
 			// A redirect could carry the bearer elsewhere; hallpass sends none.
@@ -88,6 +128,7 @@ type call struct {
 	body   any    // nil: none
 	match  uint64 // If-Match, when not 0
 	mime   string // of the body; default application/json
+	change bool   // it may wait: see Options.Wait
 	into   any    // the answer; nil: dropped
 }
 
@@ -139,7 +180,11 @@ func (c *Client) send(ctx context.Context, k call, header http.Header) (*http.Re
 		}
 	}
 	to := c.base.JoinPath(escaped(k.path)...)
-	to.RawQuery = k.query.Encode()
+	query := k.query
+	if k.change && c.options.Wait != "" {
+		query = url.Values{"wait": {c.options.Wait}}
+	}
+	to.RawQuery = query.Encode()
 	req, err := http.NewRequestWithContext(ctx, k.method, to.String(), body)
 	if err != nil {
 		return nil, fmt.Errorf("making the request: %w", err)
@@ -154,6 +199,9 @@ func (c *Client) send(ctx context.Context, k call, header http.Header) (*http.Re
 	}
 	if c.token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.token.Reveal())
+	}
+	if c.options.MinRevision != 0 && !k.change {
+		req.Header.Set("Hallpass-Min-Revision", strconv.FormatUint(c.options.MinRevision, 10))
 	}
 	for name, values := range header {
 		req.Header[name] = values
@@ -182,10 +230,7 @@ func (c *Client) account(ctx context.Context, a string) (string, error) {
 	if a != "" {
 		return a, nil
 	}
-	c.mu.Lock()
-	own := c.own
-	c.mu.Unlock()
-	if own != "" {
+	if own := c.own.get(); own != "" {
 		return own, nil
 	}
 	me, err := c.Whoami(ctx)
@@ -200,9 +245,7 @@ func (c *Client) Whoami(ctx context.Context) (wire.Whoami, error) {
 	var me wire.Whoami
 	err := c.do(ctx, call{method: http.MethodGet, path: []string{"v1", "whoami"}, into: &me})
 	if err == nil {
-		c.mu.Lock()
-		c.own = me.Account
-		c.mu.Unlock()
+		c.own.set(me.Account)
 	}
 	return me, err
 }

@@ -16,10 +16,16 @@
 //	}
 //
 // Every method takes a context and gives up after Config.Timeout at the
-// latest; only Watch runs until it is told to stop. An answer that refuses is
+// latest; only Watch and Revocations run until they are told to stop. An answer that refuses is
 // a *Problem, with the code that programs act on. What never was an answer
 // (no connection, time-out, not hallpass at all) is any other error; after one
 // of a change, the change may have happened.
+//
+// A gateway or service that lets requests through needs less: a Checker, which
+// Remote is over HTTP and package embedded in the gateway's own process. Package
+// middleware puts one in front of net/http handlers, package grpcauth in front
+// of gRPC servers. Holds cut connections that last, when the right to them ends;
+// Watcher says how they come to know.
 //
 // An empty account stands for the bearer's own, which the client asks for
 // once. A bearer never prints, follows no redirect, and is sent to the

@@ -108,7 +108,7 @@ func (c *Client) token1(ctx context.Context, account string, tail []string, k ca
 	}
 	var t wire.Token
 	k.path = append([]string{"v1", "accounts", account, "tokens"}, tail...)
-	k.into = &t
+	k.into, k.change = &t, k.method != http.MethodGet
 	err = c.do(ctx, k)
 	return t, err
 }

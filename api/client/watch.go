@@ -1,18 +1,11 @@
 package client
 
 import (
-	"bufio"
+	"cmp"
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
 	"iter"
 	"math/rand/v2"
-	"net/http"
 	"net/url"
-	"strconv"
-	"strings"
 	"time"
 
 	"hallpass/api/wire"
@@ -32,7 +25,6 @@ const (
 	silence  = 45 * time.Second // three of the server's comment lines missing: the link is dead
 	backoff0 = 100 * time.Millisecond
 	backoff1 = 5 * time.Second
-	maxLine  = 1 << 20 // bytes of one event's line; an event has at most 60 KiB
 )
 
 // Watch follows events with a revision above after: 0 gives all there ever
@@ -85,90 +77,31 @@ type watch struct {
 	yield     func(wire.Event, error) bool
 }
 
-// errAnswer is an event that can't be read: trying again would meet it again.
-var errAnswer = errors.New("the server sent an event that this client can't read")
-
-// final tells whether another try would end the same way.
-func final(err error) bool {
-	var p *Problem
-	if errors.As(err, &p) {
-		return p.Status/100 == 4 && p.Status != http.StatusTooManyRequests
-	}
-	return errors.Is(err, errAnswer)
-}
-
 // stream runs one connection to its end.
 func (w *watch) stream(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	dead := time.AfterFunc(silence, cancel)
 	defer dead.Stop()
-	header := http.Header{"Accept": {"text/event-stream"}}
-	if w.last != Now {
-		header.Set("Last-Event-Id", strconv.FormatUint(w.last, 10))
-	}
-	resp, err := w.c.send(ctx, call{method: http.MethodGet, path: []string{"v1", "events"}, query: w.query}, header)
+	s, err := w.c.events(ctx, w.query, w.last)
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close() //nolint:errcheck // nothing was written
-	if resp.StatusCode != http.StatusOK {
-		return problemOf(resp)
-	}
-	if !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream") {
-		return fmt.Errorf("%w: %s is no event stream", errAnswer, resp.Header.Get("Content-Type"))
-	}
+	defer s.close()
 	w.connected = true
-	if at, err := strconv.ParseUint(resp.Header.Get("Hallpass-Revision"), 10, 64); err == nil && w.last == Now {
-		w.last = at // so that a link lost before the first event loses none
-	}
-	lines := bufio.NewScanner(resp.Body)
-	lines.Buffer(make([]byte, 0, 4<<10), maxLine)
-	var id string
-	var data []byte
-	for lines.Scan() {
+	w.last = s.at // so that a link lost before the first event loses none
+	for {
+		f, err := s.next()
+		if err != nil {
+			return err
+		}
 		dead.Reset(silence)
-		name, value, _ := strings.Cut(lines.Text(), ":")
-		value = strings.TrimPrefix(value, " ")
-		switch {
-		case name == "id":
-			id = value
-		case name == "data":
-			data = append(append(data, value...), '\n')
-		case lines.Text() == "":
-			if err := w.dispatch(id, data); err != nil || w.stopped {
-				return err
-			}
-			data = data[:0]
-		}
-	}
-	if err := lines.Err(); err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return fmt.Errorf("reading events from %s: %w", w.c.Server(), err)
-	}
-	return io.ErrUnexpectedEOF
-}
-
-// dispatch hands one event on. An id alone only moves the place to resume from.
-func (w *watch) dispatch(id string, data []byte) error {
-	at, err := strconv.ParseUint(id, 10, 64)
-	if err != nil {
-		if len(data) == 0 {
-			return nil
-		}
-		return fmt.Errorf("%w: it has no revision", errAnswer)
-	}
-	if len(data) > 0 {
-		var e wire.Event
-		if err := json.Unmarshal(data, &e); err != nil {
-			return fmt.Errorf("%w: %w", errAnswer, err)
-		}
-		if !w.yield(e, nil) {
+		if f.event != nil && !w.yield(*f.event, nil) {
 			w.stopped = true
 			return nil
 		}
+		w.last = cmp.Or(f.at, w.last) // an id alone only moves the place to resume from
 	}
-	w.last = at
-	return nil
 }
 
 // sleep tells whether d passed before ctx ended.

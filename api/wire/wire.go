@@ -9,6 +9,7 @@ type Account struct {
 	State     string    `json:"state" enum:"open,suspended,closed"`
 	CreatedAt time.Time `json:"created_at"`
 	Revision  uint64    `json:"revision" doc:"Of the last record that changed it."`
+	Receipt   *Receipt  `json:"receipt,omitempty" doc:"In the answer to a change that waited for all nodes."`
 }
 
 // OpenAccount is the body of POST /v1/accounts.
@@ -22,7 +23,7 @@ type OpenAccount struct {
 type Reason struct {
 	Reason string `json:"reason,omitempty" enum:"unspecified,compromised,superseded,no_longer_needed,owner_left,policy" doc:"Why; default unspecified."`
 	Text   string `json:"reason_text,omitempty" maxLength:"512" doc:"More of it."`
-	Wait   string `json:"wait,omitempty" enum:"all,commit" doc:"How long to wait for the answer; default commit."`
+	Wait   string `json:"wait,omitempty" enum:"all,commit" doc:"What to wait for before the answer; default all."`
 }
 
 // Grant is a resource pattern and actions on it.
@@ -61,6 +62,7 @@ type Token struct {
 	Reason      string            `json:"reason,omitempty" doc:"Of the revoke."`
 	ReasonText  string            `json:"reason_text,omitempty" doc:"Of the revoke."`
 	Secret      string            `json:"secret,omitempty" doc:"In the answers to issue and rotate alone, this once."`
+	Receipt     *Receipt          `json:"receipt,omitempty" doc:"In the answer to a change that waited for all nodes."`
 }
 
 // IssueToken is the body of POST …/tokens.
@@ -93,12 +95,12 @@ type EditToken struct {
 // Rotate is the body of POST …/rotate.
 type Rotate struct {
 	Overlap int64  `json:"overlap,omitempty" minimum:"0" maximum:"2592000" default:"0" doc:"Seconds that older secrets stay valid."`
-	Wait    string `json:"wait,omitempty" enum:"all,commit" doc:"How long to wait for the answer; default commit."`
+	Wait    string `json:"wait,omitempty" enum:"all,commit" doc:"What to wait for before the answer; default commit."`
 }
 
 // Wait is the body of the changes that have no fields of their own.
 type Wait struct {
-	Wait string `json:"wait,omitempty" enum:"all,commit" doc:"How long to wait for the answer; default commit."`
+	Wait string `json:"wait,omitempty" enum:"all,commit" doc:"What to wait for before the answer; default commit."`
 }
 
 // Check is the body of POST /v1/check and an item of POST /v1/checks.
@@ -118,6 +120,8 @@ type Decision struct {
 	Account  string `json:"account"`
 	Token    string `json:"token"`
 	Revision uint64 `json:"revision" doc:"The answer is at least as new."`
+	Stale    bool   `json:"stale,omitempty" doc:"The node can't prove any more that the answer is current; only where its operator allows such answers."`
+	AgeMS    int64  `json:"age_ms,omitempty" doc:"Of a stale answer: since the node could last prove it."`
 }
 
 // Checks is the body of POST /v1/checks.
@@ -165,15 +169,6 @@ type Event struct {
 type Whoami struct {
 	Token
 	AccountState string `json:"account_state"`
-}
-
-// Ready answers GET /readyz.
-type Ready struct {
-	Ready      bool   `json:"ready"`
-	Phase      string `json:"phase" doc:"connecting, replaying, live, failed, closed or stopping."`
-	WaitingFor string `json:"waiting_for" doc:"A sentence; empty when ready."`
-	Applied    uint64 `json:"applied" doc:"The newest revision in memory."`
-	Target     uint64 `json:"target" doc:"The newest revision known of."`
 }
 
 // Problem is every error's body (RFC 9457).

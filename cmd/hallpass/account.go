@@ -34,8 +34,9 @@ func accountRow(a wire.Account) []string {
 	return []string{a.ID, a.Name, a.State, stamp(a.CreatedAt), number(a.Revision)}
 }
 
-// accountCommand returns a command that ends in one account.
-func accountCommand(use, short string, args cobra.PositionalArgs, do func(context.Context, *client.Client, []string) (wire.Account, error)) *cobra.Command {
+// accountCommand returns a command that ends in one account. If it changes one,
+// it may wait for all nodes: did is what they then do.
+func accountCommand(use, short string, args cobra.PositionalArgs, did string, w *waiting, do func(context.Context, *client.Client, []string) (wire.Account, error)) *cobra.Command {
 	var conn connection
 	var out output
 	c := &cobra.Command{
@@ -45,24 +46,39 @@ func accountCommand(use, short string, args cobra.PositionalArgs, do func(contex
 			if err != nil {
 				return err
 			}
+			if w != nil {
+				if cl, err = w.on(cl, 1); err != nil {
+					return err
+				}
+			}
 			a, err := do(c.Context(), cl, args)
 			if err != nil {
 				return err
 			}
-			return out.print(c.OutOrStdout(), a, func(t *table) {
+			err = out.print(c.OutOrStdout(), a, func(t *table) {
 				t.row(accountHead...)
 				t.row(accountRow(a)...)
+				if line := receiptLine(did, a.Receipt); line != "" {
+					t.row(line)
+				}
 			})
+			if err != nil || w == nil {
+				return err
+			}
+			return w.keep(a.Receipt)
 		},
 	}
 	conn.flags(c)
 	out.flags(c)
+	if w != nil {
+		w.flags(c)
+	}
 	return c
 }
 
 func newAccountOpen() *cobra.Command {
 	var name string
-	c := accountCommand("open ID", "Open an account", cobra.ExactArgs(1),
+	c := accountCommand("open ID", "Open an account", cobra.ExactArgs(1), "open", &waiting{},
 		func(ctx context.Context, cl *client.Client, args []string) (wire.Account, error) {
 			return cl.OpenAccount(ctx, wire.OpenAccount{ID: args[0], Name: cmp.Or(name, args[0])})
 		})
@@ -89,7 +105,7 @@ func newAccountList() *cobra.Command {
 }
 
 func newAccountShow() *cobra.Command {
-	return accountCommand("show [ID]", "Show an account, your own if none is named", cobra.MaximumNArgs(1),
+	return accountCommand("show [ID]", "Show an account, your own if none is named", cobra.MaximumNArgs(1), "", nil,
 		func(ctx context.Context, cl *client.Client, args []string) (wire.Account, error) {
 			return cl.Account(ctx, strings.Join(args, ""))
 		})
@@ -97,7 +113,7 @@ func newAccountShow() *cobra.Command {
 
 func newAccountSuspend() *cobra.Command {
 	var why reason
-	c := accountCommand("suspend ID", "Refuse every token of an account at once, until it is resumed", cobra.ExactArgs(1),
+	c := accountCommand("suspend ID", "Refuse every token of an account at once, until it is resumed", cobra.ExactArgs(1), "refused", &waiting{ends: true},
 		func(ctx context.Context, cl *client.Client, args []string) (wire.Account, error) {
 			return cl.SuspendAccount(ctx, args[0], why.wire())
 		})
@@ -106,7 +122,7 @@ func newAccountSuspend() *cobra.Command {
 }
 
 func newAccountResume() *cobra.Command {
-	return accountCommand("resume ID", "End the suspension of an account", cobra.ExactArgs(1),
+	return accountCommand("resume ID", "End the suspension of an account", cobra.ExactArgs(1), "resumed", &waiting{},
 		func(ctx context.Context, cl *client.Client, args []string) (wire.Account, error) {
 			return cl.ResumeAccount(ctx, args[0])
 		})
@@ -114,7 +130,7 @@ func newAccountResume() *cobra.Command {
 
 func newAccountClose() *cobra.Command {
 	var why reason
-	c := accountCommand("close ID", "End an account and all its tokens for good", cobra.ExactArgs(1),
+	c := accountCommand("close ID", "End an account and all its tokens for good", cobra.ExactArgs(1), "refused", &waiting{ends: true},
 		func(ctx context.Context, cl *client.Client, args []string) (wire.Account, error) {
 			return cl.CloseAccount(ctx, args[0], why.wire())
 		})

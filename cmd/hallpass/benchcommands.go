@@ -87,12 +87,12 @@ func (n *benchNode) commandTwo(ctx context.Context, by api.Caller, k int) error 
 			{Resource: domain.Pattern(deviceOf(k)), Actions: []domain.Action{"AccessDeviceResources"}},
 		}},
 		Digest: secret.Digest(),
-	})
+	}, api.WaitDefault)
 	if err != nil {
 		return err
 	}
 	name := "renamed"
-	_, err = n.svc.Do(ctx, by, domain.EditToken{Account: benchAccount, Token: id, Name: &name})
+	_, err = n.svc.Do(ctx, by, domain.EditToken{Account: benchAccount, Token: id, Name: &name}, api.WaitDefault)
 	return err
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"strings"
 
@@ -12,6 +13,7 @@ import (
 func newCheck() *cobra.Command {
 	var conn connection
 	var out output
+	var at atLeast
 	var q wire.Check
 	c := &cobra.Command{
 		Use: "check ACTION RESOURCE", Short: "Ask whether a token may do an action on a resource", Args: cobra.ExactArgs(2),
@@ -37,7 +39,7 @@ Exits 0 when it is allowed, 3 when it is refused, 1 when there is no answer.`,
 			if err != nil {
 				return err
 			}
-			d, err := cl.Check(c.Context(), q)
+			d, err := at.on(cl).Check(c.Context(), q)
 			if err != nil {
 				return err
 			}
@@ -54,6 +56,9 @@ Exits 0 when it is allowed, 3 when it is refused, 1 when there is no answer.`,
 					t.row("token", d.Account+"/"+d.Token)
 				}
 				t.row("revision", number(d.Revision))
+				if d.Stale {
+					t.row("stale", fmt.Sprintf("the server could last prove %d ms ago that it is current", d.AgeMS))
+				}
 			})
 			if err == nil && !d.Allowed {
 				return exitCode(exitRefused)
@@ -62,6 +67,7 @@ Exits 0 when it is allowed, 3 when it is refused, 1 when there is no answer.`,
 		},
 	}
 	conn.flags(c)
+	at.flags(c)
 	out.flags(c)
 	c.Flags().StringVar(&q.Secret, "secret", "", "whose secret to ask about; - reads it from stdin, where ps doesn't show it")
 	c.Flags().BoolVar(&q.Unverified, "unverified", false, "take an action that the catalogue doesn't know; it counts as a write")

@@ -33,7 +33,18 @@ type connection struct {
 func (o *connection) flags(c *cobra.Command) {
 	c.Flags().StringVar(&o.server, "server", "", "the server's address (default "+defaultServer+", or that of 'hallpass login')")
 	c.Flags().StringVar(&o.token, "token", "", "the secret to act with; on a command line others on this machine can see it (ps): prefer the variable or 'hallpass login'")
-	c.Flags().DurationVar(&o.timeout, "timeout", 30*time.Second, "how long one request may take")
+	c.Flags().DurationVar(&o.timeout, "timeout", 60*time.Second, "how long one request may take")
+}
+
+// atLeast is the flag of checks and reads that follow a change made elsewhere.
+type atLeast struct{ revision uint64 }
+
+func (o *atLeast) flags(c *cobra.Command) {
+	c.Flags().Uint64Var(&o.revision, "min-revision", 0, "answer from this revision on or a newer one: that of a change made through another node (default: what the server has)")
+}
+
+func (o *atLeast) on(cl *client.Client) *client.Client {
+	return cl.With(client.Options{MinRevision: o.revision})
 }
 
 // client returns a client for the server and credential that the flags, the

@@ -26,7 +26,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "/healthz":
 		answer(w, http.StatusOK, "application/json", wire.Health{Status: "ok"})
 	case "/readyz":
-		answer(w, http.StatusServiceUnavailable, "application/json", wire.Ready{Phase: "connecting", WaitingFor: waiting})
+		answer(w, http.StatusServiceUnavailable, "application/json", wire.Ready{Phase: "connecting", WaitingFor: waiting, Accepted: []uint64{}})
 	default:
 		w.Header().Set("Retry-After", "1")
 		answer(w, http.StatusServiceUnavailable, "application/problem+json", wire.Problem{

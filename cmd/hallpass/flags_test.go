@@ -33,8 +33,8 @@ func ours(c *cobra.Command) bool {
 // valueFor is a value that each type of flag takes.
 var valueFor = map[string]string{
 	"string": "text", "bool": "true", "int": "3", "uint64": "7", "duration": "90m", "intSlice": "2",
-	"time": "2030-01-31", "size": "20GiB", "grant": "/device:read", "key=value": "a=b", "stringArray": "a",
-	"table|json": "json", "code": "policy",
+	"time": "2030-01-31", "size": "20GiB", "grant": "/device:read", "key=value": "a=b", "stringArray": "a", "stringSlice": "a", "float64": "1.5", "durationSlice": "2s",
+	"table|json": "json", "all|commit": "all", "seq:sha256": "7:" + strings.Repeat("ab", 32), "code": "policy",
 }
 
 func TestEveryFlagHasAnEnvironmentTwin(t *testing.T) {

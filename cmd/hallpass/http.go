@@ -13,7 +13,7 @@ import (
 const (
 	headerTimeout = 10 * time.Second
 	readTimeout   = 30 * time.Second
-	writeTimeout  = 60 * time.Second // well above a command's deadline of 20 s
+	writeTimeout  = 60 * time.Second // of answers; changes, which may wait for other nodes, give themselves more
 	idleTimeout   = 2 * time.Minute
 	maxHeader     = 64 << 10 // bytes
 

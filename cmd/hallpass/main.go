@@ -80,4 +80,6 @@ var hints = map[string]string{
 	"not_ready":           "try again shortly",
 	"stale":               "try again shortly",
 	"unknown":             "look whether it happened before you try again",
+	"not_fenced":          "run the same command again, for a receipt",
+	"replica_damaged":     "look whether it happened before you try again",
 }

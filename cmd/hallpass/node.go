@@ -7,10 +7,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"syscall"
+	"time"
 
 	"hallpass/api"
 	"hallpass/domain"
@@ -37,6 +40,13 @@ func (n *node) run(ctx context.Context) error {
 	}
 	s := n.serveOn(ln)
 	defer s.end()
+	if n.flags.nats.URL != "" { // the embedded stream locks the directory itself
+		release, err := lockData(n.flags.data)
+		if err != nil {
+			return err
+		}
+		defer release()
+	}
 	log, err := n.flags.openLog(ctx, n.logger)
 	if err != nil {
 		return stopped(ctx, err)
@@ -46,39 +56,106 @@ func (n *node) run(ctx context.Context) error {
 			n.logger.Warn("closing the log", "error", err)
 		}
 	}()
+	if err := n.flags.others.fits(log.Settings()); err != nil {
+		return err
+	}
 	return n.follow(ctx, log, s, scheme+"://"+ln.Addr().String())
 }
 
 // follow replays the log, sees to the root token, says that the node is ready,
 // and waits for its end.
-func (n *node) follow(ctx context.Context, log eventstore.Log, s *serving, address string) error {
+func (n *node) follow(ctx context.Context, log *eventstore.JetStream, s *serving, address string) error {
+	head, err := eventstore.OpenHead(filepath.Join(n.flags.data, headFile))
+	if err != nil {
+		return err
+	}
+	defer head.Close() //nolint:errcheck // what counts was synced
+	self, err := n.self()
+	if err != nil {
+		return err
+	}
 	shown := newProgress(os.Stderr, n.logger)
-	p := projections.Open(log, projections.Config{Logger: n.logger, Progress: shown.show})
+	p := projections.Open(log, projections.Config{
+		Logger: n.logger, Progress: shown.show, Node: self, Accept: n.flags.others.accept,
+		Head: head, GiveUp: n.flags.others.giveUp,
+	})
 	defer p.Close()
+	defer n.leave(p, log)
 	defer s.end() // requests that run need the projection
+	ended := make(chan error, 1)
+	go func() { ended <- p.Position.Wait(context.Background(), math.MaxUint64) }() // ends with the projection
 	svc := api.NewService(api.ServiceConfig{Log: log, Projection: p, Logger: n.logger})
 	s.door.open(api.NewHandler(svc, api.HandlerConfig{Version: version(), Stopping: s.stopping, Logger: n.logger}))
 
 	relax := replaying()
-	err := p.Ready(ctx)
+	err = p.Ready(ctx)
 	relax()
 	shown.done()
 	switch {
 	case ctx.Err() != nil:
 		return nil
-	case err != nil:
-		// Closed, but there: readiness names the record, for whoever comes to look.
-		n.logger.Error("this node answers nothing but health and readiness", "error", err)
+	case err != nil: // ended has it too
 	default:
 		if err := n.announce(ctx, svc, address); err != nil {
 			return stopped(ctx, err)
 		}
 	}
-	select {
-	case <-ctx.Done():
-		return nil
-	case <-s.served:
-		return fmt.Errorf("serving %s: %w", address, s.err)
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-s.served:
+			return fmt.Errorf("serving %s: %w", address, s.err)
+		case err := <-ended:
+			if err := n.over(err, log.Settings()); err != nil {
+				return err
+			}
+			// Closed, but there: readiness names the record, for whoever comes to look.
+			n.logger.Error("this node answers nothing but health and readiness", "error", err)
+		}
+	}
+}
+
+// self is who this node is among the others.
+func (n *node) self() (projections.NodeConfig, error) {
+	self, err := identityIn(n.flags.data, domain.NodeName(n.flags.others.node))
+	self.Lease, self.ServeStale = n.flags.others.lease.d, n.flags.others.stale.d
+	return self, err
+}
+
+// over says why a node whose projection ended because of err must end; nil if
+// it is to stay up, closed, for an operator to see.
+func (n *node) over(err error, is eventstore.Settings) error {
+	var differs *projections.HistoryError
+	switch {
+	case errors.Is(err, projections.ErrSuperseded):
+		return errors.New("another process has joined under the name of this node, which therefore stops: if both are to run, give each its own --node and --data")
+	case errors.Is(err, projections.ErrClosed):
+		return fmt.Errorf("this node was declared dead by another process that holds its data directory, and stops: %w", err)
+	case errors.As(err, &differs) && is.Replicas < 2:
+		return fmt.Errorf("%w (in %s)", err, n.flags.data)
+	}
+	return nil
+}
+
+// What an orderly stop gets for its parts.
+const (
+	leaveFor    = 5 * time.Second
+	handOverFor = 10 * time.Second
+)
+
+// leave takes the node out of the stream: it answers no more checks, says so,
+// so that no fence waits for it, and lets another server lead the stream.
+func (n *node) leave(p *projections.Projection, log *eventstore.JetStream) {
+	ctx, cancel := context.WithTimeout(context.Background(), leaveFor)
+	defer cancel()
+	if err := p.Leave(ctx); err != nil {
+		n.logger.Warn("the other nodes were not told that this one leaves: changes wait for its lease to run out", "error", err)
+	}
+	ctx, cancel = context.WithTimeout(context.Background(), handOverFor)
+	defer cancel()
+	if err := log.HandOver(ctx); err != nil {
+		n.logger.Warn("no other server took over the stream before this one stops", "error", err)
 	}
 }
 

@@ -23,7 +23,7 @@ Each flag has an environment twin: --if-revision is HALLPASS_IF_REVISION. The
 flag wins. A twin of a flag that may be given several times holds one value a
 line.
 
-Commands other than 'serve' and 'root' speak to a server. Which one, and as
+Commands other than 'serve', 'root', 'receipt' and 'node resync' speak to a server. Which one, and as
 whom, is looked for in this order: --server and --token; HALLPASS_SERVER and
 HALLPASS_TOKEN; the file that 'hallpass login' wrote; and, where the server is
 this machine, ./hallpass-data/root-token. Without any, the server is
@@ -36,7 +36,7 @@ run, 3 'hallpass check' answered with no.`,
 	}
 	root.AddCommand(
 		newServe(), newAccount(), newToken(), newCheck(), newWatch(), newLogin(),
-		newRootGroup(), newVersion(), newBench(),
+		newRootGroup(), newNode(), newReceipt(), newReady(), newVersion(), newBench(),
 	)
 	root.SetOut(os.Stdout)
 	root.SetErr(os.Stderr)

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -22,7 +24,7 @@ func (n *node) bootstrap(ctx context.Context, svc *api.Service) (domain.Secret, 
 		return domain.Secret{}, err
 	}
 	keep := rootFileIn(n.flags.data)
-	out, err := api.Bootstrap(ctx, svc, keep, n.wanted)
+	out, err := untilRoot(ctx, func() (api.RootOutcome, error) { return api.Bootstrap(ctx, svc, keep, n.wanted) }, n.logger)
 	if err != nil {
 		return domain.Secret{}, fmt.Errorf("seeing to the root token: %w", err)
 	}
@@ -37,6 +39,28 @@ func (n *node) bootstrap(ctx context.Context, svc *api.Service) (domain.Secret, 
 	}
 	return out.Secret, nil
 }
+
+// untilRoot tries again where nodes that start together may be in each other's
+// way: the stream may be without a leader for a while. Trying again is safe: the
+// secret is kept before it is used.
+func untilRoot(ctx context.Context, try func() (api.RootOutcome, error), logger *slog.Logger) (api.RootOutcome, error) {
+	for {
+		out, err := try()
+		switch domain.CodeOf(err) {
+		case domain.CodeNotReady, domain.CodeStale, domain.CodeUnknown, domain.CodeConflict, domain.CodeReplicaDamaged:
+		default:
+			return out, err
+		}
+		logger.Warn("the root token can't be seen to yet", "error", err)
+		select {
+		case <-ctx.Done():
+			return out, err
+		case <-time.After(rootPause):
+		}
+	}
+}
+
+const rootPause = 200 * time.Millisecond
 
 // makeDataDir makes the directory of the root token; the embedded stream would
 // have made it already.
@@ -92,8 +116,22 @@ func resetRoot(c *cobra.Command, data string) (_ domain.Secret, err error) {
 	}
 	defer func() { err = errors.Join(err, log.Close()) }()
 	shown := newProgress(os.Stderr, logger)
-	p := projections.Open(log, projections.Config{Logger: logger, Progress: shown.show})
+	head, err := eventstore.OpenHead(filepath.Join(data, headFile))
+	if err != nil {
+		return domain.Secret{}, err
+	}
+	defer head.Close() //nolint:errcheck // what counts was synced
+	self, err := identityIn(data, "")
+	if err != nil {
+		return domain.Secret{}, err
+	}
+	p := projections.Open(log, projections.Config{Logger: logger, Progress: shown.show, Node: self, Head: head})
 	defer p.Close()
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveFor)
+		defer cancel()
+		err = errors.Join(err, p.Leave(ctx))
+	}()
 	if err := p.Ready(ctx); err != nil {
 		return domain.Secret{}, fmt.Errorf("reading the stream: %w", err)
 	}

@@ -30,8 +30,9 @@ const patience = 60 * time.Second
 //	                         HALLPASS_SERVER and NAME_URL to its URL, NAME_ADDR to its address, ROOT to the root secret
 //	spawn NAME [FLAG...]     starts a server without waiting
 //	ready NAME               waits until a spawned one is ready
-//	stop NAME                SIGTERM; it must exit 0. Its output is then in NAME.out and NAME.err
+//	halt NAME                SIGTERM; it must exit 0. Its output is then in NAME.out and NAME.err
 //	crash NAME               SIGKILL
+//	! ended NAME             waits until it has ended by itself, with exit code 1; its output as with halt
 //	secret VAR               sets VAR to the one secret in the last stdout
 //	capture VAR REGEXP       sets VAR to the first group's match in the last stdout
 //	onejson                  the last stdout is one JSON value, the last stderr is empty
@@ -42,14 +43,17 @@ const patience = 60 * time.Second
 //	logs NAME TEXT           waits until the server has written TEXT to stderr
 //	garbage                  appends a record that can't be read to the stream of "nats"
 //	certificate CERT KEY     makes a certificate for 127.0.0.1
+//	checking NAME URL SECRET checks in a loop, in the background
+//	checked NAME             ends that loop: every check was answered, and allowed
 //	nats                     sets HALLPASS_NATS_URL to an empty stream on an external NATS server
 func scriptCommands(external func() *eventstoretest.Servers) map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
 		"serve": func(ts *testscript.TestScript, _ bool, args []string) { spawn(ts, args); ready(ts, args[0]) },
 		"spawn": func(ts *testscript.TestScript, _ bool, args []string) { spawn(ts, args) },
 		"ready": func(ts *testscript.TestScript, _ bool, args []string) { ready(ts, args[0]) },
-		"stop":  func(ts *testscript.TestScript, _ bool, args []string) { end(ts, args[0], syscall.SIGTERM) },
+		"halt":  func(ts *testscript.TestScript, _ bool, args []string) { end(ts, args[0], syscall.SIGTERM) },
 		"crash": func(ts *testscript.TestScript, _ bool, args []string) { end(ts, args[0], syscall.SIGKILL) },
+		"ended": func(ts *testscript.TestScript, _ bool, args []string) { end(ts, args[0], 0) },
 		"secret": func(ts *testscript.TestScript, _ bool, args []string) {
 			capture(ts, args[0], `(hp_[0-9A-Za-z]{49})`)
 		},
@@ -62,17 +66,26 @@ func scriptCommands(external func() *eventstoretest.Servers) map[string]func(*te
 		"metric":      metric,
 		"garbage":     garbage,
 		"certificate": certificate,
+		"checking":    checking,
+		"checked":     checked,
 		"nats":        natsURL(external),
 	}
 }
 
-type serversKey struct{}
+type (
+	serversKey struct{}
+	loopsKey   struct{}
+)
 
 func setupScript(env *testscript.Env) error {
 	running := map[string]*child{}
-	env.Values[serversKey{}] = running
+	loops := map[string]*loop{}
+	env.Values[serversKey{}], env.Values[loopsKey{}] = running, loops
 	env.Setenv("GORACE", quickExit)
 	env.Defer(func() {
+		for _, l := range loops {
+			l.end()
+		}
 		for _, c := range running {
 			_ = c.cmd.Process.Kill()
 			<-c.done
@@ -97,7 +110,7 @@ const quickExit = "atexit_sleep_ms=10"
 
 // passed are the variables of the script that its servers see.
 var passed = []string{"PATH", "HOME", "TMPDIR", "XDG_CONFIG_HOME", "HALLPASS_ROOT_TOKEN", "HALLPASS_DATA",
-	"HALLPASS_NATS_URL", "HALLPASS_MAX_BYTES", "HALLPASS_LISTEN", "GORACE"}
+	"HALLPASS_NATS_URL", "HALLPASS_MAX_BYTES", "HALLPASS_LISTEN", "HALLPASS_CLUSTER_SECRET", "HALLPASS_NATS_PASSWORD", "GORACE"}
 
 func spawn(ts *testscript.TestScript, args []string) {
 	name, flags := args[0], args[1:]
@@ -159,12 +172,17 @@ func end(ts *testscript.TestScript, name string, with syscall.Signal) {
 		ts.Fatalf("no server %s was started", name)
 	}
 	delete(running, name)
-	_ = c.cmd.Process.Signal(with) // it may have ended
+	if with != 0 {
+		_ = c.cmd.Process.Signal(with) // it may have ended
+	}
 	select {
 	case <-c.done:
 	case <-time.After(patience):
 		_ = c.cmd.Process.Kill()
 		ts.Fatalf("%s does not end; it wrote:\n%s", name, c.stderr.String())
+	}
+	if with == 0 && c.cmd.ProcessState.ExitCode() != exitFailed {
+		ts.Fatalf("%s ended with %v; it wrote:\n%s", name, c.err, c.stderr.String())
 	}
 	if with == syscall.SIGTERM && c.err != nil {
 		ts.Fatalf("%s ended with %v; it wrote:\n%s", name, c.err, c.stderr.String())

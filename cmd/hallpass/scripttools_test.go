@@ -13,7 +13,9 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -55,7 +57,7 @@ func fetch(method, url, body string, header http.Header, show bool) {
 	}
 	if show {
 		fmt.Println(resp.StatusCode)
-		for _, name := range []string{"Content-Type", "Etag", "Hallpass-Revision", "Www-Authenticate", "Allow"} {
+		for _, name := range []string{"Content-Type", "Etag", "Hallpass-Revision", "Hallpass-Wait", "Www-Authenticate", "Allow"} {
 			if v := resp.Header.Get(name); v != "" {
 				fmt.Printf("%s: %s\n", name, v)
 			}
@@ -169,5 +171,17 @@ func certificate(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	for i, b := range []*pem.Block{{Type: "CERTIFICATE", Bytes: der}, {Type: "PRIVATE KEY", Bytes: keyDER}} {
 		ts.Check(os.WriteFile(ts.MkAbs(args[i]), pem.EncodeToMemory(b), 0o600))
+	}
+}
+
+// testscript's own commands win over ours of the same name. One of them, stop,
+// ends a script as passed.
+func TestScriptCommandsAreNotBuiltIn(t *testing.T) {
+	builtIn := strings.Fields("cd chmod cmp cmpenv cp env exec exists grep kill mkdir mv rm skip " +
+		"stderr stdin stdout stop symlink ttyin ttyout unix2dos unquote wait")
+	for name := range scriptCommands(nil) {
+		if slices.Contains(builtIn, name) {
+			t.Errorf("the command %s would never be run", name)
+		}
 	}
 }

@@ -26,6 +26,7 @@ type serveFlags struct {
 	replicas         int
 	maxBytes         size
 	logFormat, level string
+	others           clusterFlags
 }
 
 func newServe() *cobra.Command {
@@ -33,20 +34,30 @@ func newServe() *cobra.Command {
 	c := &cobra.Command{
 		Use: "serve", Short: "Run the server", Args: cobra.NoArgs,
 		Long: `Runs the server, over a stream embedded in this process under --data, or over that
-of a NATS server or cluster (--nats-url).
+of a NATS server or cluster (--nats-url). With --cluster the embedded stream is
+kept by several nodes, three unless --replicas says otherwise: start them in any
+order, each with a name of its own and the routes to the others. They vouch for
+each other with the variable HALLPASS_CLUSTER_SECRET, the same everywhere, or with
+certificates (--cluster-ca, --cluster-cert, --cluster-key), or both.
 
 Once it is ready, the first line on stdout is 'listening on http://HOST:PORT'. At
 the very first start on an empty stream the next line is 'root token: ' and the
 secret of the token root of the account root, which may do everything; it is also
 kept in the file root-token under --data, readable by its owner alone. The
 variable HALLPASS_ROOT_TOKEN can supply the secret; there is no flag for it, as
-others could see it.
+others could see it. Nor is there one for HALLPASS_NATS_PASSWORD, with which other
+programs connect to --nats-listen as user hallpass.
+
+A node answers checks only for as long as it can prove that it is current: --lease.
+A revoke is answered once no node can answer without it.
 
 While the stream is replayed, /healthz, /readyz and /metrics answer already. Logs
 go to stderr. SIGTERM and SIGINT end event streams at once, let requests finish
-for at most 10 s, and exit 0; a second one exits at once.`,
+for at most 10 s, let the other nodes take over, and exit 0; a second one exits
+at once.`,
 		Example: `  hallpass serve
   hallpass serve --listen :443 --tls-cert cert.pem --tls-key key.pem --data /var/lib/hallpass
+  hallpass serve --cluster prod --node n1 --cluster-listen 10.0.0.1:6222 --routes nats://10.0.0.2:6222,nats://10.0.0.3:6222
   hallpass serve --nats-url nats://n1:4222,nats://n2:4222 --nats-creds hallpass.creds --replicas 3`,
 		RunE: func(c *cobra.Command, _ []string) error { return serve(c, &s) },
 	}
@@ -60,11 +71,12 @@ for at most 10 s, and exit 0; a second one exits at once.`,
 	f.StringVar(&s.nats.CA, "nats-ca", "", "a file with the PEM certificates to verify --nats-url with (default: the system's)")
 	f.StringVar(&s.nats.Cert, "nats-cert", "", "a file with a PEM certificate to show to --nats-url")
 	f.StringVar(&s.nats.Key, "nats-key", "", "a file with the PEM key of --nats-cert")
-	f.IntVar(&s.replicas, "replicas", 1, "how many servers of --nats-url keep the stream, when it is made: 1 or 3")
+	f.IntVar(&s.replicas, "replicas", 0, "how many servers keep the stream, when it is made (default: 3 with --cluster, else 1)")
 	f.Var(&s.maxBytes, "max-bytes", "the most that the stream may take, as 500MiB or 20GiB (default: half the free disk when it is made)")
-	f.StringVar(&s.natsListen, "nats-listen", "", "a loopback address for the embedded stream, as 127.0.0.1:0, which makes replay faster (default: no network port)")
+	f.StringVar(&s.natsListen, "nats-listen", "", "an address for NATS clients of the embedded stream; one that is not of this machine alone needs HALLPASS_NATS_PASSWORD (default: no such port)")
 	f.StringVar(&s.logFormat, "log-format", "text", "how logs look: text or json")
 	f.StringVar(&s.level, "log-level", "info", "the least that is logged: debug, info, warn or error")
+	s.others.flags(c)
 	return c
 }
 
@@ -74,6 +86,7 @@ func serve(c *cobra.Command, s *serveFlags) error {
 	if err != nil {
 		return err
 	}
+	s.others.fromEnvironment()
 	if err := s.check(); err != nil {
 		return err
 	}
@@ -97,28 +110,39 @@ func (s *serveFlags) check() error {
 		return usagef("--nats-cert and --nats-key go together: give both or neither")
 	case n.URL == "" && (n.Creds+n.CA+n.Cert != ""):
 		return usagef("--nats-creds, --nats-ca and --nats-cert need --nats-url")
-	case n.URL == "" && s.replicas != 1:
-		return usagef("the embedded stream stands alone: --replicas needs --nats-url")
+	case n.URL != "" && s.others.cluster != "":
+		return usagef("--cluster is for the embedded stream: leave it out with --nats-url")
+	case n.URL == "" && s.others.cluster == "" && s.replicas > 1:
+		return usagef("the embedded stream stands alone: --replicas needs --cluster or --nats-url")
 	case n.URL != "" && s.natsListen != "":
 		return usagef("--nats-listen is for the embedded stream: leave it out with --nats-url")
-	case s.replicas < 1 || s.replicas > 5:
+	case s.natsListen == "" && s.others.password != "":
+		return usagef("%s is for --nats-listen: give that too", natsPasswordName)
+	case s.natsListen != "" && s.others.password == "" && !loopbackAddress(s.natsListen):
+		return usagef("--nats-listen %s is open to other machines: set %s", printable(s.natsListen), natsPasswordName)
+	case s.replicas < 0 || s.replicas > 5:
 		return usagef("--replicas is 1, or 3 or 5 in a cluster")
 	case s.data == "":
 		return usagef("--data must not be empty")
 	}
-	return nil
+	return s.others.check()
 }
 
 // openLog opens the embedded stream, or that of --nats-url.
 func (s *serveFlags) openLog(ctx context.Context, logger *slog.Logger) (*eventstore.JetStream, error) {
-	if s.nats.URL == "" {
-		return eventstore.OpenEmbedded(ctx, eventstore.EmbedConfig{
-			Dir: s.data, MaxBytes: int64(s.maxBytes), Logger: logger, Listen: s.natsListen,
-		})
+	if s.nats.URL != "" {
+		cfg := s.nats
+		cfg.Replicas, cfg.MaxBytes, cfg.MaxLease, cfg.Logger = s.replicas, int64(s.maxBytes), s.others.longest(), logger
+		return eventstore.OpenExternal(ctx, cfg)
 	}
-	cfg := s.nats
-	cfg.Replicas, cfg.MaxBytes, cfg.Logger = s.replicas, int64(s.maxBytes), logger
-	return eventstore.OpenExternal(ctx, cfg)
+	cfg := eventstore.EmbedConfig{
+		Dir: s.data, MaxBytes: int64(s.maxBytes), MaxLease: s.others.longest(), Logger: logger,
+		Listen: s.natsListen, Cluster: s.others.config(s.replicas),
+	}
+	if s.others.password != "" {
+		cfg.Listen, cfg.ClientListen, cfg.ClientPassword = "", s.natsListen, s.others.password
+	}
+	return eventstore.OpenEmbedded(ctx, cfg)
 }
 
 // wantedRoot returns the root secret that the environment supplies; none is

@@ -39,9 +39,12 @@ func (o *inAccount) flags(c *cobra.Command) {
 
 // each runs do on every id, prints the tokens that came of it, and answers
 // with the first error. What was done before an error is printed all the same.
-func (o *inAccount) each(c *cobra.Command, ids []string, do func(context.Context, *client.Client, string) (wire.Token, error)) error {
+func (o *inAccount) each(c *cobra.Command, ids []string, w *waiting, did string, do func(context.Context, *client.Client, string) (wire.Token, error)) error {
 	cl, err := o.client()
 	if err != nil {
+		return err
+	}
+	if cl, err = w.on(cl, len(ids)); err != nil {
 		return err
 	}
 	var done []wire.Token
@@ -63,37 +66,47 @@ func (o *inAccount) each(c *cobra.Command, ids []string, do func(context.Context
 			for _, d := range done {
 				t.row(tokenRow(d)...)
 			}
+			for _, d := range done {
+				if line := receiptLine(did, d.Receipt); line != "" {
+					t.row(line)
+				}
+			}
 		}); err2 != nil {
 			return err2
+		}
+		if err == nil {
+			err = w.keep(done[0].Receipt)
 		}
 	}
 	return err
 }
 
-// idCommand returns a command that does one thing to each token named.
-func idCommand(use, short string, do func(ctx context.Context, cl *client.Client, account, id string) (wire.Token, error)) *cobra.Command {
+// idCommand returns a command that does one thing to each token named, which
+// every node has done, or did, once it has a receipt.
+func idCommand(use, short, did string, w waiting, do func(ctx context.Context, cl *client.Client, account, id string) (wire.Token, error)) *cobra.Command {
 	var o inAccount
 	c := &cobra.Command{
 		Use: use, Short: short, Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return o.each(c, args, func(ctx context.Context, cl *client.Client, id string) (wire.Token, error) {
+			return o.each(c, args, &w, did, func(ctx context.Context, cl *client.Client, id string) (wire.Token, error) {
 				return do(ctx, cl, o.account, id)
 			})
 		},
 	}
 	o.flags(c)
+	w.flags(c)
 	return c
 }
 
 func newTokenEnable() *cobra.Command {
-	return idCommand("enable ID...", "Make disabled tokens work again",
+	return idCommand("enable ID...", "Make disabled tokens work again", "enabled", waiting{},
 		func(ctx context.Context, cl *client.Client, account, id string) (wire.Token, error) {
 			return cl.EnableToken(ctx, account, id)
 		})
 }
 
 func newTokenDisable() *cobra.Command {
-	return idCommand("disable ID...", "Refuse tokens until they are enabled",
+	return idCommand("disable ID...", "Refuse tokens until they are enabled", "refused", waiting{},
 		func(ctx context.Context, cl *client.Client, account, id string) (wire.Token, error) {
 			return cl.DisableToken(ctx, account, id)
 		})
@@ -101,13 +114,17 @@ func newTokenDisable() *cobra.Command {
 
 func newTokenRevoke() *cobra.Command {
 	var why reason
-	c := idCommand("revoke ID...", "End tokens for good",
+	c := idCommand("revoke ID...", "End tokens for good", "refused", waiting{ends: true},
 		func(ctx context.Context, cl *client.Client, account, id string) (wire.Token, error) {
 			return cl.RevokeToken(ctx, account, id, why.wire())
 		})
 	c.Long = `Ends tokens for good: no secret of theirs works again. A revoked id may be issued
-again, with a new secret. Revoking a revoked token is no error.`
+again, with a new secret. Revoking a revoked token is no error.
+
+It is done when no node can accept the token any more, of which the server gives a
+receipt: --receipt keeps it.`
 	c.Example = `  hallpass token revoke thermo-reader
+  hallpass token revoke thermo-reader --receipt thermo.receipt
   hallpass token revoke old-1 old-2 --reason compromised --text 'found in a public repository'`
 	why.flags(c)
 	return c
@@ -115,6 +132,7 @@ again, with a new secret. Revoking a revoked token is no error.`
 
 func newTokenRotate() *cobra.Command {
 	var o inAccount
+	var w waiting
 	overlap := span{}
 	c := &cobra.Command{
 		Use: "rotate ID", Short: "Give a token a new secret", Args: cobra.ExactArgs(1),
@@ -126,20 +144,28 @@ after --overlap, so that its holders can change over.`,
 			if err != nil {
 				return err
 			}
+			if cl, err = w.on(cl, 1); err != nil {
+				return err
+			}
 			t, secret, err := cl.RotateToken(c.Context(), o.account, args[0], overlap.d)
 			if err != nil {
 				return err
 			}
-			return o.printSecret(c, t, secret)
+			if err := o.printSecret(c, t, secret); err != nil {
+				return err
+			}
+			return w.keep(t.Receipt)
 		},
 	}
 	o.flags(c)
+	w.flags(c)
 	c.Flags().Var(&overlap, "overlap", "how long the old secret stays valid, as 90m, 12h or 7d; at most 30d (default 0: it dies at once)")
 	return c
 }
 
 func newTokenList() *cobra.Command {
 	var o inAccount
+	var at atLeast
 	var f client.TokenFilter
 	var enabled bool
 	var before moment
@@ -158,10 +184,11 @@ func newTokenList() *cobra.Command {
 			if before.t != nil {
 				f.ExpiresBefore = *before.t
 			}
-			return printAll(&o.output, c.OutOrStdout(), cl.Tokens(c.Context(), o.account, f), tokenHead, tokenRow)
+			return printAll(&o.output, c.OutOrStdout(), at.on(cl).Tokens(c.Context(), o.account, f), tokenHead, tokenRow)
 		},
 	}
 	o.flags(c)
+	at.flags(c)
 	c.Flags().StringVar(&f.Name, "name", "", "only those whose name starts with this")
 	c.Flags().StringVar(&f.Tag, "tag", "", "only those with this tag: KEY, or KEY:VALUE")
 	c.Flags().StringVar(&f.State, "state", "", "only those in this state: active, disabled or revoked")
@@ -172,6 +199,7 @@ func newTokenList() *cobra.Command {
 
 func newTokenShow() *cobra.Command {
 	var o inAccount
+	var at atLeast
 	c := &cobra.Command{
 		Use: "show [ID]", Short: "Show a token, your own if none is named", Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -179,6 +207,7 @@ func newTokenShow() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			cl = at.on(cl)
 			var t wire.Token
 			if len(args) == 0 {
 				var me wire.Whoami
@@ -194,6 +223,7 @@ func newTokenShow() *cobra.Command {
 		},
 	}
 	o.flags(c)
+	at.flags(c)
 	return c
 }
 

@@ -75,6 +75,9 @@ func (o *inAccount) printSecret(c *cobra.Command, t wire.Token, secret client.Se
 	return o.print(c.OutOrStdout(), whole, func(tb *table) {
 		describe(tb, t)
 		tb.row("secret", secret.Reveal()+" (shown only this once)")
+		if line := receiptLine("in effect", t.Receipt); line != "" {
+			tb.row(line)
+		}
 	})
 }
 
