@@ -167,7 +167,7 @@ func TestReadersPreferTheirOwnServer(t *testing.T) {
 	t.Parallel() // it mostly waits
 	c := eventstoretest.NewCluster(t, 3)
 	c.Start(0, 1, 2)
-	read := func(i int) (home bool) {
+	read := func(i int, content bool) (home bool) {
 		r, err := c.Log(i).Read(eventstoretest.Context(t), 1)
 		if err != nil {
 			t.Fatal(err)
@@ -177,17 +177,25 @@ func TestReadersPreferTheirOwnServer(t *testing.T) {
 		if n, err := r.Next(eventstoretest.Context(t), buf); n != 1 || err != nil || buf[0].Seq != 1 {
 			t.Errorf("a reader began with %d, %v", buf[0].Seq, err)
 		}
+		if !content {
+			r.(interface{ Abandon() }).Abandon()
+		}
 		return r.Replica() == c.Configs[i].Cluster.Node
 	}
 	const each = 30
 	for _, first := range []bool{true, false} {
 		home, begin := 0, time.Now()
 		for i := range 3 {
+			for !first {
+				if read(i, false) { // one of its own server's is given up
+					break
+				}
+			}
 			for range each {
 				if first {
 					c.Log(i).PreferOwn()
 				}
-				if read(i) {
+				if read(i, first) {
 					home++
 				}
 			}

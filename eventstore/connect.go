@@ -19,9 +19,13 @@ type dialer struct {
 	options []nats.Option
 }
 
+// connectTimeout is what connecting to one server may take: of several, one
+// that is cut off must not use up a node's lease.
+const connectTimeout = 2 * time.Second
+
 // common are the options of every connection.
 func (d dialer) common(more ...nats.Option) []nats.Option {
-	o := []nats.Option{nats.Name("hallpass"), nats.Timeout(5 * time.Second)}
+	o := []nats.Option{nats.Name("hallpass"), nats.Timeout(connectTimeout)}
 	return append(append(o, d.options...), more...)
 }
 

@@ -29,8 +29,8 @@ func (l *JetStream) place(ctx context.Context, nc *nats.Conn, from Seq, inbox st
 		own = l.member.srv.Name()
 	}
 	for try := 1; ; try++ {
-		var made server.JSApiConsumerCreateResponse
-		if err := ask(ctx, nc, fmt.Sprintf(server.JSApiConsumerCreateT, streamName), consumer(from, inbox), &made); err != nil {
+		made, err := create(ctx, nc, from, inbox)
+		if err != nil {
 			return "", err
 		}
 		if made.ConsumerInfo == nil || made.Cluster == nil {
@@ -39,11 +39,18 @@ func (l *JetStream) place(ctx context.Context, nc *nats.Conn, from Seq, inbox st
 		if own == "" || made.Cluster.Leader == own || try == placeTries {
 			return made.Cluster.Leader, nil
 		}
-		err := ask(ctx, nc, fmt.Sprintf(server.JSApiConsumerDeleteT, streamName, made.Name), nil, nil)
+		err = ask(ctx, nc, fmt.Sprintf(server.JSApiConsumerDeleteT, streamName, made.Name), nil, nil)
 		if err != nil && refusal(err) == 0 { // a refusal says that it is gone already
 			return "", err
 		}
 	}
+}
+
+func create(ctx context.Context, nc *nats.Conn, from Seq, inbox string) (made server.JSApiConsumerCreateResponse, _ error) {
+	ctx, cancel := context.WithTimeout(ctx, soonTimeout)
+	defer cancel()
+	err := ask(ctx, nc, fmt.Sprintf(server.JSApiConsumerCreateT, streamName), consumer(from, inbox), &made)
+	return made, err
 }
 
 // left notes that a reader has ended.

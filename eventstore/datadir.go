@@ -97,6 +97,20 @@ func readMode(dir string) (string, error) {
 
 func (d *dataDir) release() { d.lock.release() }
 
+// LockDir keeps a data directory, made with mode 0700 if missing, for this
+// process alone, as OpenEmbedded does: for nodes whose stream is elsewhere. The
+// kernel drops the lock when the process dies, however it dies.
+func LockDir(path string) (release func(), _ error) {
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return nil, fmt.Errorf("eventstore: the data directory %s can't be made: %w", path, err)
+	}
+	lock, err := lockDir(path)
+	if err != nil {
+		return nil, err
+	}
+	return lock.release, nil
+}
+
 func serverName(dir string) (string, error) {
 	path := filepath.Join(dir, "server-name")
 	b, err := os.ReadFile(path)

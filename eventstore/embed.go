@@ -2,6 +2,7 @@ package eventstore
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -77,6 +78,12 @@ func (e *embedded) choice(cfg EmbedConfig, dir *dataDir) choice {
 		fallback: func(context.Context, *nats.Conn) (int64, error) { return halfFreeDisk(dir.path), nil },
 		adjust:   true,
 		broken:   e.broken,
+	}
+	if e.held {
+		c.lost = func() error {
+			return fmt.Errorf("eventstore: the data directory %s held the stream, and the server could not take it up (%s); "+
+				"nothing is made in its place: restore the directory from a backup, or use another one for a new stream", dir.path, e.log.lastTrouble())
+		}
 	}
 	if e.cluster != nil {
 		c.replicas = e.cluster.replicas()

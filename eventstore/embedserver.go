@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
+	"path/filepath"
 	"strconv"
 	"time"
 
@@ -34,6 +36,7 @@ type embedded struct {
 	srv     *server.Server
 	log     *serverLog
 	cluster *ClusterConfig // nil: it stands alone
+	held    bool           // the directory held the stream before the start; of a server that stands alone
 	tcp     bool           // the log's own connections go over the loopback listener
 	own     nats.UserInfoCB
 	system  nats.UserInfoCB // of the system account; nil unless clustered
@@ -41,6 +44,9 @@ type embedded struct {
 
 func startServer(ctx context.Context, cfg EmbedConfig, dir *dataDir, logger *slog.Logger) (*embedded, error) {
 	e := &embedded{log: &serverLog{logger: logger}, cluster: cfg.Cluster}
+	if cfg.Cluster == nil {
+		e.held = holdsRecords(dir.path)
+	}
 	opts, err := e.options(cfg, dir)
 	if err != nil {
 		return nil, err
@@ -72,6 +78,17 @@ func startServer(ctx context.Context, cfg EmbedConfig, dir *dataDir, logger *slo
 		return nil, fmt.Errorf("eventstore: the embedded NATS server over %s didn't start: %w", dir.path, err)
 	}
 	return e, nil
+}
+
+// holdsRecords tells whether a data directory holds some of the stream's.
+func holdsRecords(dir string) bool {
+	blocks, _ := filepath.Glob(filepath.Join(dir, storeDir, ownAccount, "streams", streamName, "msgs", "*.blk")) // fails for a bad pattern only
+	for _, b := range blocks {
+		if info, err := os.Stat(b); err == nil && info.Size() > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // options are the server's. Its users' passwords, but that of ClientListen,

@@ -48,6 +48,10 @@ func (l *JetStream) openGenesis(ctx context.Context) ([16]byte, error) {
 			return err
 		}
 		id, err = l.readGenesis(ctx)
+		if refusal(err) == server.JSNoMessageFoundErr && l.Settings().Replicas < 2 {
+			return final(fmt.Errorf("eventstore: the first record of the stream %q can't be read: its store is damaged; "+
+				"restore it from a backup, or point hallpass at another server", streamName))
+		}
 		return err
 	})
 	return id, err

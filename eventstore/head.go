@@ -37,6 +37,7 @@ type Head struct {
 	count uint64 // of the newest slot; grows with each write
 	slot  int64  // that writes go to
 	dirty bool   // slot holds what isn't synced
+	below bool   // the next mark may lie below the newest one
 }
 
 // A slot: a magic, the count, the mark, and a checksum of all that.
@@ -105,12 +106,20 @@ func (h *Head) Mark() (Mark, bool) {
 	return h.mark, h.has
 }
 
+// Forget lets the next mark be written although it lies below the newest one,
+// which stays until then: the history that it belongs to is given up.
+func (h *Head) Forget() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.below = true
+}
+
 // Write records m. A mark that lies below the newest one is left out, so those
 // who write at once needn't agree on an order.
 func (h *Head) Write(m Mark) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.has && m.Seq < h.mark.Seq {
+	if h.has && !h.below && m.Seq < h.mark.Seq {
 		return nil
 	}
 	b := make([]byte, 0, headSlotSize)
@@ -124,7 +133,7 @@ func (h *Head) Write(m Mark) error {
 		return fmt.Errorf("eventstore: the head file %s can't be written: %w", h.path, err)
 	}
 	h.count++
-	h.mark, h.has, h.dirty = m, true, true
+	h.mark, h.has, h.dirty, h.below = m, true, true, false
 	return nil
 }
 

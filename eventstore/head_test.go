@@ -155,3 +155,41 @@ func TestHeadRefuses(t *testing.T) {
 		}
 	}
 }
+
+// A history that is given up leaves a mark that the next one may lie below.
+func TestHeadForgets(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "head")
+	h, err := eventstore.OpenHead(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(seq eventstore.Seq, want eventstore.Seq) {
+		t.Helper()
+		if err := h.Write(eventstore.Mark{Seq: seq, Size: uint64(seq)}); err != nil {
+			t.Fatal(err)
+		}
+		if m, ok := h.Mark(); !ok || m.Seq != want {
+			t.Errorf("after %d the mark is %d, %v", seq, m.Seq, ok)
+		}
+	}
+	write(100, 100)
+	write(50, 100)
+	h.Forget()
+	if m, ok := h.Mark(); !ok || m.Seq != 100 {
+		t.Errorf("it is forgotten before there is another: %d, %v", m.Seq, ok)
+	}
+	write(50, 50)
+	write(40, 50) // once
+	if err := h.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if h, err = eventstore.OpenHead(path); err != nil {
+		t.Fatal(err)
+	}
+	if m, ok := h.Mark(); !ok || m.Seq != 50 {
+		t.Errorf("after another start it is %d, %v", m.Seq, ok)
+	}
+	if err := h.Close(); err != nil {
+		t.Fatal(err)
+	}
+}

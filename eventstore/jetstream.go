@@ -47,6 +47,7 @@ type choice struct {
 	fallback func(ctx context.Context, nc *nats.Conn) (int64, error)
 	adjust   bool         // give an existing stream the stated maxBytes
 	broken   func() error // why the server can't serve any more; nil: it can, or can't be told
+	lost     func() error // why a stream that isn't there must not be made; nil: it may be
 	member   *embedded    // the clustered server of this process; nil: there is none
 }
 
@@ -118,6 +119,9 @@ func (l *JetStream) openStream(ctx context.Context, c choice) error {
 }
 
 func (l *JetStream) createStream(ctx context.Context, c choice) error {
+	if c.lost != nil {
+		return final(c.lost())
+	}
 	maxBytes := c.maxBytes
 	if maxBytes == 0 {
 		var err error
@@ -169,27 +173,33 @@ func (l *JetStream) reconcile(ctx context.Context, c choice, info *streamInfo) e
 	if have.MaxBytes <= 0 {
 		l.logger.Warn("the stream has no size limit: a full disk will stop it", "stream", streamName)
 	}
-	if have.Replicas > 1 && have.Compression != server.NoCompression {
-		l.logger.Warn("the stream is replicated and compressed: a replica's copy can be damaged at a restart; "+
-			"switch it off with nats stream edit --compression none", "stream", streamName)
+	wanted := have
+	switch {
+	case have.Compression == server.NoCompression:
+	case c.adjust:
+		wanted.Compression = server.NoCompression // of what is written from now on
+	default:
+		l.logger.Warn("the stream is compressed, as earlier versions made it, and a copy of it can be damaged at a restart; "+
+			"switch that off with nats stream edit --compression none", "stream", streamName)
 	}
-	if c.maxBytes == 0 || have.MaxBytes == c.maxBytes {
-		return nil
-	}
-	if !c.adjust {
+	switch {
+	case c.maxBytes == 0 || have.MaxBytes == c.maxBytes:
+	case !c.adjust:
 		l.logger.Warn("the stream's own size limit is in force; change it with nats stream edit",
 			"stream", streamName, "found", have.MaxBytes, "asked", c.maxBytes)
-		return nil
-	}
-	if uint64(c.maxBytes) < info.State.Bytes {
+	case uint64(c.maxBytes) < info.State.Bytes:
 		return fmt.Errorf("eventstore: the stream holds %d bytes already, more than the %d that were asked for; "+
 			"state a larger size: hallpass never drops records", info.State.Bytes, c.maxBytes)
+	default:
+		wanted.MaxBytes = c.maxBytes
 	}
-	have.MaxBytes = c.maxBytes
-	if err := ask(ctx, l.nc, fmt.Sprintf(server.JSApiStreamUpdateT, streamName), have, nil); err != nil {
-		return fmt.Errorf("eventstore: set the stream's size to %d bytes: %w", c.maxBytes, err)
+	if wanted.MaxBytes == have.MaxBytes && wanted.Compression == have.Compression {
+		return nil
 	}
-	l.logger.Info("stream size changed", "stream", streamName, "max_bytes", c.maxBytes)
+	if err := ask(ctx, l.nc, fmt.Sprintf(server.JSApiStreamUpdateT, streamName), wanted, nil); err != nil {
+		return fmt.Errorf("eventstore: change the stream's size to %d bytes, uncompressed: %w", wanted.MaxBytes, err)
+	}
+	l.logger.Info("stream changed", "stream", streamName, "max_bytes", wanted.MaxBytes, "compression", wanted.Compression.String())
 	return nil
 }
 

@@ -14,6 +14,11 @@ import (
 // apiTimeout bounds one request to JetStream's API.
 const apiTimeout = 5 * time.Second
 
+// soonTimeout bounds those that are simply asked again. A request to a cluster
+// that has no leader just then gets no answer, also after there is one, and a
+// node's lease runs meanwhile.
+const soonTimeout = 2 * time.Second
+
 // streamInfo is what hallpass reads of a stream's information.
 type streamInfo struct {
 	Config  json.RawMessage     `json:"config"`
@@ -66,6 +71,8 @@ func ask(ctx context.Context, nc *nats.Conn, subject string, req, resp any) erro
 
 func askInfo(ctx context.Context, nc *nats.Conn) (*streamInfo, error) {
 	info := new(streamInfo)
+	ctx, cancel := context.WithTimeout(ctx, soonTimeout)
+	defer cancel()
 	if err := ask(ctx, nc, fmt.Sprintf(server.JSApiStreamInfoT, streamName), nil, info); err != nil {
 		return nil, err
 	}

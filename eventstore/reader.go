@@ -292,11 +292,19 @@ func (r *reader) fail(err error) {
 	r.failLocked(err)
 }
 
+// failLocked ends the reader for a reason that speaks against the copy that it
+// reads.
 func (r *reader) failLocked(err error) {
+	if r.err == nil && r.nc != nil {
+		r.log.left(r)
+	}
+	r.endLocked(err)
+}
+
+func (r *reader) endLocked(err error) {
 	if r.err == nil {
 		r.err = err
 		if r.nc != nil {
-			r.log.left(r)
 			go r.leave()
 		}
 	}
@@ -304,7 +312,15 @@ func (r *reader) failLocked(err error) {
 }
 
 // Close implements Reader.
-func (r *reader) Close() { r.fail(ErrLost) }
+func (r *reader) Close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.endLocked(ErrLost)
+}
+
+// Abandon is Close by somebody who is not content with the copy that is read:
+// the next reader reads another one, if it can.
+func (r *reader) Abandon() { r.fail(ErrLost) }
 
 // leave gives back what the reader holds; the log's Close waits for it. The
 // server drops the consumer when the connection is gone.

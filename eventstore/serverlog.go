@@ -2,6 +2,7 @@ package eventstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -43,6 +44,10 @@ func (s *serverLog) fault(f string, v []any) {
 		if err, ok := arg.(error); ok && lastingDiskError(err) {
 			s.disk.CompareAndSwap(nil, &err)
 		}
+	}
+	if strings.Contains(line, "Critical write error") {
+		err := errors.New(line) // of one store: this server's copy takes nothing more until it is started again
+		s.disk.CompareAndSwap(nil, &err)
 	}
 	s.trouble.Store(&line)
 	s.logger.Error("embedded NATS server: " + line)
