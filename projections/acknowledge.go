@@ -2,6 +2,7 @@ package projections
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"time"
 
@@ -37,8 +38,7 @@ func (l *life) acknowledge() (stop func(), err error) {
 	return func() {
 		stopCalls()
 		stopAcks()
-		cancel()
-		w.answers.Wait()
+		w.stop(cancel)
 	}, nil
 }
 
@@ -55,18 +55,16 @@ type witness struct {
 // called is a fence of some node's, this one included, which need not ask itself.
 func (w *witness) called(data []byte) {
 	var c fenceCall
-	if err := strictly(data, &c); err != nil || !c.of(w.stream) || c.From == idOf(w.self) {
+	if err := strictly(data, &c); err != nil || !c.of(w.stream) || c.From == idOf(w.self) ||
+		c.Of != "" && !strings.Contains(c.Of, w.self.String()) {
 		return
 	}
+	c.Of = ""
 	if w.fold.position.At() >= c.Seq {
 		w.answer(&c)
 		return
 	}
-	if !w.note(c) {
-		return
-	}
-	w.answers.Go(func() {
-		defer w.forget(c)
+	w.later(c, func() {
 		ctx, cancel := context.WithTimeout(w.ctx, ackPatience)
 		defer cancel()
 		if w.fold.position.Wait(ctx, c.Seq) == nil {
@@ -75,21 +73,28 @@ func (w *witness) called(data []byte) {
 	})
 }
 
-// note tells whether the question is a new one, and there is room for it.
-func (w *witness) note(c fenceCall) bool {
+// later has answer run beside, if the question is a new one and there is room.
+func (w *witness) later(c fenceCall, answer func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if _, known := w.asked[c]; known || len(w.asked) >= acksWaiting || w.ctx.Err() != nil {
-		return false
+		return
 	}
 	w.asked[c] = struct{}{}
-	return true
+	w.answers.Go(func() {
+		answer()
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		delete(w.asked, c)
+	})
 }
 
-func (w *witness) forget(c fenceCall) {
+// stop waits for the answers that are under way.
+func (w *witness) stop(cancel func()) {
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	delete(w.asked, c)
+	cancel() // under the lock, so that nothing is begun any more
+	w.mu.Unlock()
+	w.answers.Wait()
 }
 
 // answer says that the fact at c.Seq, and all before it, are applied: from here

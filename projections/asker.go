@@ -29,6 +29,8 @@ type question struct {
 	boot time.Duration
 	wall domain.Instant
 	at   Seq // this node's position then
+
+	lease, stale time.Duration // that were asked for: a barrier gives no more
 }
 
 func newAsker(l *life, k *keeper) *asker {
@@ -37,6 +39,10 @@ func newAsker(l *life, k *keeper) *asker {
 		lease: &lease{boot: l.cfg.Boot, wall: l.cfg.Now},
 	}
 }
+
+// askShare is the part of its lease that a follower lets a server wait for
+// other requests, so that one barrier answers them all.
+const askShare = 8
 
 func newNonce() (n hex16) {
 	_, _ = rand.Read(n[:]) // never fails: crypto/rand ends the program instead
@@ -47,7 +53,10 @@ func newNonce() (n hex16) {
 // anyone could have known the nonce.
 func (a *asker) ask(urgent bool) {
 	n := newNonce()
-	q := question{boot: a.cfg.Boot(), wall: a.cfg.Now(), at: a.fold.position.At()}
+	// Fences and the life of barriers rest on the longest permitted lease.
+	longest := a.log.Settings().MaxLease
+	q := question{boot: a.cfg.Boot(), wall: a.cfg.Now(), at: a.fold.position.At(), lease: min(a.cfg.Node.Lease, longest)}
+	q.stale = min(a.cfg.Node.ServeStale, longest-q.lease)
 	a.mu.Lock()
 	for old, is := range a.open {
 		if q.boot-is.boot > a.cfg.Node.Lease {
@@ -58,7 +67,7 @@ func (a *asker) ask(urgent bool) {
 	a.mu.Unlock()
 	a.send(proof{
 		Of: idOf(a.self), Nonce: n, Reads: domain.SchemaLevel,
-		Lease: millis(a.cfg.Node.Lease / time.Millisecond), Stale: millis(a.cfg.Node.ServeStale / time.Millisecond),
+		Lease: millis(q.lease / time.Millisecond), Stale: millis(q.stale / time.Millisecond),
 	}, urgent)
 }
 
@@ -81,15 +90,21 @@ func (a *asker) askEcho() {
 
 func (a *asker) send(p proof, urgent bool) {
 	if !a.cfg.Node.FollowOnly {
-		a.keeper.add(p, true)
+		a.keeper.addOwn(p)
 		return
 	}
-	if err := a.log.Send(topicAsk, encode(ask{Stream: a.stream, Proof: p, Urgent: urgent})); err != nil {
+	// One server answers for all; all do if it is late, in case that one can't.
+	q, topic := ask{Stream: a.stream, Proof: p}, topicAskAll
+	if !urgent {
+		q.Within, topic = millis(a.cfg.Node.Lease/askShare/time.Millisecond), topicAsk
+	}
+	q.sign(a.cfg.Node.Key)
+	if err := a.log.Send(topic, encode(&q)); err != nil {
 		a.logger.Debug("a freshness request was not sent", "error", err)
 	}
 }
 
-// echoed tells whether what askEcho question for has come.
+// echoed tells whether what askEcho asked for has come.
 func (a *asker) echoed() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -112,7 +127,7 @@ func (a *asker) came(seq Seq, proofs []proof, agrees bool) {
 		if !ok || !agrees {
 			continue
 		}
-		a.lease.renew(proven{boot: q.boot, wall: q.wall, length: p.Lease.duration(), stale: p.Stale.duration()})
+		a.lease.renew(proven{boot: q.boot, wall: q.wall, length: min(p.Lease.duration(), q.lease), stale: min(p.Stale.duration(), q.stale)})
 		a.granted()
 	}
 }
@@ -133,7 +148,7 @@ func (a *asker) answered(n hex16, seq Seq) (question, bool) {
 	defer a.mu.Unlock()
 	q, ok := a.open[n]
 	if without(nonceMatch) && !ok {
-		return question{boot: now, wall: a.cfg.Now(), at: seq - 1}, true
+		return question{boot: now, wall: a.cfg.Now(), at: seq - 1, lease: a.cfg.Node.Lease, stale: a.cfg.Node.ServeStale}, true
 	}
 	if !ok || seq <= q.at {
 		return q, false
@@ -147,19 +162,27 @@ func (a *asker) answered(n hex16, seq Seq) (question, bool) {
 	return q, true
 }
 
-// overdue tells whether something has been on its way for too long: longer
-// than patience, and than twice the usual.
-func (a *asker) overdue(patience time.Duration) bool {
+// overdue tells whether something has been on its way for longer than patience,
+// and than twice the usual, as long as the reader that was opened then could
+// have brought it.
+func (a *asker) overdue(patience, opened time.Duration) bool {
 	now := a.cfg.Boot()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	patience = max(patience, 2*a.usual)
 	for _, q := range a.open {
-		if q.boot > a.heard && now-q.boot > patience {
+		if q.boot > a.heard && now-max(q.boot, opened) > patience {
 			return true
 		}
 	}
 	return false
+}
+
+// lastHeard is when a nonce of this node last came back.
+func (a *asker) lastHeard() time.Duration {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.heard
 }
 
 func (a *asker) roundTrip() time.Duration {

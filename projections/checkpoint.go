@@ -84,16 +84,20 @@ func (f *fold) meet(e *domain.Checkpoint, seq Seq) error {
 	if through, ok := f.tree.seqOf(e.Size - 1); ok && known {
 		c.through = through
 	}
-	if f.current {
-		f.heads.sync()
-	}
+	f.syncDue.Store(f.current)
 	return nil
 }
 
-// checkpointing appends checkpoint records as they are due.
+// checkpointing appends checkpoint records as they are due, and has what head
+// says reach the disk after each.
 func (l *life) checkpointing(ctx context.Context) {
 	for l.pause(ctx, l.cfg.Node.renewEvery()) == nil {
-		l.checkpoint(ctx)
+		if l.fold.syncDue.Swap(false) { // beside the fold, which a slow disk must not hold up
+			l.fold.heads.sync()
+		}
+		if !l.cfg.Node.FollowOnly {
+			l.checkpoint(ctx)
+		}
 	}
 }
 
@@ -116,10 +120,15 @@ func (l *life) checkpoint(ctx context.Context) {
 		return
 	}
 	fact := l.newFact(domain.Checkpoint{Size: size, Root: root, Seen: seen})
+	data := domain.Encode(fact)
+	if _, err := domain.Decode(data); err != nil { // stored, it would stop every node
+		l.logger.Error("a checkpoint that nodes could not read is not written", "error", err)
+		return
+	}
 	ctx, cancel := context.WithTimeout(ctx, barrierTime)
 	defer cancel()
 	_, err := l.log.Append(ctx, eventstore.Entry{
-		Subject: eventstore.CheckpointSubject, Expect: c.last, ID: fact.ID, Type: fact.Event.Type(), Data: domain.Encode(fact),
+		Subject: eventstore.CheckpointSubject, Expect: c.last, ID: fact.ID, Type: fact.Event.Type(), Data: data,
 	})
 	if conflict := (*eventstore.ConflictError)(nil); err != nil && !errors.As(err, &conflict) {
 		l.logger.Debug("a checkpoint was not written", "error", err)

@@ -49,12 +49,15 @@
 //     of its replicas has acknowledged stays. (JetStream, R1 or R3. That a
 //     replica's disk keeps what it acknowledged is not assumed: see below.)
 //   - CLOCK_BOOTTIME of two machines runs at rates that differ by less than
-//     5 %, and is not set. Nothing is assumed of wall clocks for this promise,
+//     4.7 % (1.05 to 1), and is not set. Nothing is assumed of wall clocks for this promise,
 //     nor of the network: messages may be late, lost, doubled, reordered.
 //   - A process may stand still at any instruction for any time. A pause that
 //     both its clocks don't count (a virtual machine restored from a snapshot
 //     of its memory) is outside of this.
 //   - Nobody forges records: whoever may write to the stream is trusted.
+//   - Whoever states that an incarnation has ended (NodeConfig.Ended) is right.
+//     hallpass states it of the lives written in its data directory, if they were
+//     of this start of this machine, and in this very directory, whose lock it holds.
 //
 // The parts: a node answers only under a lease (lease.go, vouch.go). It asks
 // for one with a nonce made after reading its clocks at t0 (asker.go). A node

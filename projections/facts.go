@@ -76,8 +76,11 @@ func (f *fold) ownAffair(seq Seq, e domain.Event) error {
 	case domain.NodeJoined:
 		return f.members.join(e, seq)
 	case domain.NodeLeft:
-		f.leases.end(e.Incarnation)
-		return f.members.leave(e, seq)
+		ended, err := f.members.leave(e, seq)
+		if ended {
+			f.leases.end(e.Incarnation)
+		}
+		return err
 	case domain.Checkpoint:
 		return f.meet(&e, seq)
 	case domain.Genesis, domain.AccountOpened, domain.AccountSuspended, domain.AccountResumed, domain.AccountClosed,

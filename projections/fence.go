@@ -94,7 +94,6 @@ func (f *fence) list() {
 }
 
 func (f *fence) run(ctx context.Context) error {
-	call := encode(fenceCall{Stream: f.stream, Epoch: epoch, Seq: f.seq, From: idOf(f.self)})
 	again := time.NewTimer(0)
 	defer again.Stop()
 	for len(f.waits) > 0 {
@@ -108,7 +107,7 @@ func (f *fence) run(ctx context.Context) error {
 			if len(f.waits) == 0 {
 				return nil
 			}
-			if err := f.log.Send(topicFence, call); err != nil {
+			if err := f.log.Send(topicFence, encode(f.call())); err != nil {
 				f.logger.Debug("a fence was not sent", "error", err)
 			}
 			again.Reset(f.next())
@@ -117,6 +116,22 @@ func (f *fence) run(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// namedAtMost is how many nodes a fence asks by name.
+const namedAtMost = 32
+
+// call is the question to those who are waited for.
+func (f *fence) call() fenceCall {
+	c := fenceCall{Stream: f.stream, Epoch: epoch, Seq: f.seq, From: idOf(f.self)}
+	if len(f.waits) <= namedAtMost {
+		var names []string
+		for of := range f.waits {
+			names = append(names, of.String())
+		}
+		c.Of = strings.Join(names, " ")
+	}
+	return c
 }
 
 // next is when to look again: when it is time to ask again, or the next lease
@@ -151,6 +166,9 @@ func (f *fence) take(a *ack) error {
 	if !there || !a.verify(m.Key) {
 		f.logger.Warn("an acknowledgement is not signed by the node it names", "incarnation", of.String())
 		return nil
+	}
+	if _, waited := f.waits[of]; !waited && !without(perIncarnation) {
+		return nil // it had no lease from before, or is settled
 	}
 	if same := a.Event == f.event.String() && a.Size == f.size && a.Root == f.root; !same && !without(rootInAcknowledgement) {
 		return domain.Errorf(domain.CodeHistoryDiffers,
@@ -187,7 +205,7 @@ func (f *fence) names() []string {
 }
 
 func notFenced(at Seq, waiting []string, why error) error {
-	if errors.Is(why, ErrClosed) || errors.As(why, new(*RecordError)) {
+	if errors.Is(why, ErrClosed) || errors.As(why, new(*RecordError)) || errors.As(why, new(*HistoryError)) {
 		return domain.Errorf(domain.CodeNotFenced, "revision %d is stored, but this node ended before it knew that every node has applied it: ask another one", at)
 	}
 	return domain.Errorf(domain.CodeNotFenced, "revision %d is stored, but it is not known in time that every node has applied it (waiting for: %s); ask for the same again",

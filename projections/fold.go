@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"hallpass/domain"
@@ -51,7 +52,8 @@ type fold struct {
 	asker     *asker // nil: of a node that takes no part; see hook.Hook
 	accepted  map[Seq][sha256.Size]byte
 	heads     *heads
-	current   bool // the replay has been caught up with once
+	syncDue   atomic.Bool // head is to reach the disk
+	current   bool        // the replay has been caught up with once
 	settings  func() eventstore.Settings
 	stream    [16]byte
 	boot      func() time.Duration
@@ -105,7 +107,7 @@ func (f *fold) apply(records []eventstore.Record) error {
 	for len(records) > 0 {
 		n := min(len(records), lockFor)
 		if err := f.applyFew(records[:n]); err != nil {
-			return err
+			return f.heads.because(err)
 		}
 		records = records[n:]
 	}
@@ -200,9 +202,7 @@ func (f *fold) foldLocked(i int, rec *eventstore.Record) error {
 	}
 	switch fact, b := f.facts[i], f.barriers[i]; {
 	case b != nil:
-		if err := f.barrierLocked(rec.Seq, b); err != nil {
-			return err
-		}
+		f.barrierLocked(rec.Seq, b)
 	case fact != nil:
 		is, err := f.factLocked(rec, fact)
 		if err != nil {
@@ -230,14 +230,14 @@ func (f *fold) foldLocked(i int, rec *eventstore.Record) error {
 func (f *fold) grow(l leaf) error {
 	f.tree.add(l)
 	f.newest = l.seq
-	return f.heads.met(l.seq, &f.tree)
+	return f.heads.met(l.seq, &f.tree, f.checkpoints.through)
 }
 
 // contiguous refuses a record that leaves a gap in which a fact could have
 // been. Barriers go after a while and leave gaps, in which nothing else was as
 // long as the tree's root is that of the others. A gap where none can have
-// gone yet stops the node. Half the time that barriers stay is allowed for
-// clocks that differ.
+// gone yet stops the node, with a *HistoryError. Half the time that barriers
+// stay is allowed for clocks that differ.
 func (f *fold) contiguous(rec *eventstore.Record) error {
 	want := f.applied + 1
 	switch {
@@ -248,8 +248,9 @@ func (f *fold) contiguous(rec *eventstore.Record) error {
 	}
 	stay := f.settings().BarrierTTL()
 	age := max(f.index.Now(), rec.Stored) - f.stored
-	if (f.applied == 0 || time.Duration(age)*time.Millisecond < stay/2) && !without(contiguity) {
-		return fmt.Errorf("records %d to %d before it are missing", want, rec.Seq-1)
+	young := f.applied == 0 || time.Duration(age)*time.Millisecond < stay/2
+	if young && !without(contiguity) && (f.current || !f.heads.missing(f.applied, rec.Seq)) {
+		return f.heads.lacks(f.applied, rec.Seq)
 	}
 	f.leases.gap()
 	return nil
@@ -257,9 +258,9 @@ func (f *fold) contiguous(rec *eventstore.Record) error {
 
 // barrierLocked takes what a barrier says: who was given which lease, and
 // what its writer had folded.
-func (f *fold) barrierLocked(seq Seq, b *barrier) error {
+func (f *fold) barrierLocked(seq Seq, b *barrier) {
 	if b.Stream != f.stream || b.Epoch != epoch {
-		return errors.New("it is a barrier of another stream")
+		return // of a node that has not noticed yet that the stream was made anew: it means nothing here
 	}
 	f.leases.add(seq, b.Proofs)
 	s := sighting{at: f.boot(), replica: b.Replica, size: b.Size}
@@ -272,7 +273,6 @@ func (f *fold) barrierLocked(seq Seq, b *barrier) error {
 	if f.asker != nil {
 		f.asker.came(seq, b.Proofs, !s.differs && !f.members.outvoted(s.at-sightingAge))
 	}
-	return nil
 }
 
 func isBarrier(s eventstore.Subject) bool { return strings.HasPrefix(string(s), barrierPrefix) }
@@ -288,7 +288,7 @@ func (f *fold) caughtUp() error {
 	if f.current {
 		return nil
 	}
-	if err := f.heads.caughtUp(f.applied, &f.tree); err != nil {
+	if err := f.heads.caughtUp(f.applied, &f.tree, f.checkpoints.through); err != nil {
 		return err
 	}
 	f.current = true

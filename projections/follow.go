@@ -17,7 +17,7 @@ import (
 const (
 	bufferSize    = 4096                   // records taken from a reader at once
 	minWait       = 10 * time.Millisecond  // before a reader is replaced; doubles each time
-	maxWait       = 2 * time.Second        // up to this
+	maxWait       = 500 * time.Millisecond // up to this: a lease is running
 	progressEvery = 100 * time.Millisecond // see Config.Progress
 )
 
@@ -25,26 +25,33 @@ const (
 //
 //	connect → replay up to what the log held then → live → link lost or silent → connect …
 //
-// A new reader starts at the last record applied, which must come back as it
-// was. The loop ends at a record that can't be applied, and by Close.
+// A new reader starts at the newest fact applied, which must come back as it
+// was, and so must the barriers behind it that are still there: they go after a
+// while, facts don't. The loop ends at a record that can't be applied, and by
+// Close.
 type follower struct {
-	log    eventstore.Log
-	logger *slog.Logger
-	fold   *fold
-	stall  time.Duration
-	report func(Status) // Config.Progress, or nothing
-	box    statusBox
-	caught chan struct{} // closed when first live
-	done   chan struct{} // closed when the loop has ended
-	source atomic.Value  // a string: whose copy the reader reads
+	log     eventstore.Log
+	logger  *slog.Logger
+	fold    *fold
+	stall   time.Duration
+	report  func(Status) // Config.Progress, or nothing
+	box     statusBox
+	caught  chan struct{} // closed when first live
+	done    chan struct{} // closed when the loop has ended
+	source  atomic.Value  // a string: whose copy the reader reads
+	abandon atomic.Bool   // the copy of the stream that is read is to be avoided
+	refused error         // why the node must not begin; nil: it may
+	since   atomic.Int64  // CLOCK_BOOTTIME when the reader of now was opened; 0: there is none
 
 	mu  sync.Mutex              // guards what follows
 	cut context.CancelCauseFunc // ends the session of now
 
 	// Of the loop alone.
 	buf      []eventstore.Record
-	last     [sha256.Size]byte // sum of the newest record applied
-	reported time.Time         // when report was last called, or a reader opened
+	fact     Seq                       // the newest fact applied; 0: none
+	factSum  [sha256.Size]byte         // of it
+	barriers map[Seq][sha256.Size]byte // sums of the newest barriers applied since
+	reported time.Time                 // when report was last called, or a reader opened
 	live     bool
 	wasLive  bool // whether it was live once
 }
@@ -57,7 +64,7 @@ func newFollower(log eventstore.Log, cfg Config, f *fold) *follower {
 	return &follower{
 		log: log, logger: cfg.Logger, fold: f, stall: cfg.Stall, report: report,
 		caught: make(chan struct{}), done: make(chan struct{}),
-		buf: make([]eventstore.Record, bufferSize),
+		buf: make([]eventstore.Record, bufferSize), barriers: map[Seq][sha256.Size]byte{},
 	}
 }
 
@@ -65,6 +72,10 @@ func (f *follower) status() Status { return f.box.read(f.fold.position.At()) }
 
 func (f *follower) run(ctx context.Context) {
 	defer close(f.done)
+	if f.refused != nil {
+		f.ended(ctx, f.refused)
+		return
+	}
 	wait := minWait
 	for {
 		before := f.fold.applied
@@ -84,9 +95,10 @@ func (f *follower) run(ctx context.Context) {
 	}
 }
 
-// reopen has the reader replaced, because of err. The new one may be served
-// by another server.
-func (f *follower) reopen(err error) {
+// reopen has the reader replaced, because of err; by one that another server
+// serves, where that is asked for and possible.
+func (f *follower) reopen(err error, elsewhere bool) {
+	f.abandon.Store(elsewhere)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.cut != nil {
@@ -109,12 +121,19 @@ func (f *follower) session(ctx context.Context) error {
 	f.cut = cut
 	f.mu.Unlock()
 	f.box.change(func(s *Status) { s.Phase = Connecting })
-	r, err := f.log.Read(ctx, max(f.fold.applied, 1))
+	r, err := f.log.Read(ctx, max(f.fact, 1))
 	if err != nil {
 		return fmt.Errorf("opening a reader: %w", err)
 	}
-	defer r.Close()
+	defer func() {
+		if a, can := r.(interface{ Abandon() }); can && f.abandon.Swap(false) {
+			a.Abandon()
+		}
+		r.Close()
+	}()
 	f.source.Store(r.Replica())
+	f.since.Store(int64(f.fold.boot()))
+	defer f.since.Store(0)
 	if f.fold.asker != nil {
 		// The log's newest record may be a barrier that has gone: then the
 		// replay ends where this node's own one is.
@@ -128,9 +147,9 @@ func (f *follower) session(ctx context.Context) error {
 	f.replaying(target)
 	w := &watch{follower: f, reader: r}
 	defer w.stop()
-	known := f.fold.applied == 0 // whether the reader has shown that it is of the same history
+	known := f.fact == 0 // whether the reader has shown that it is of the same history
 	for {
-		if known && !f.live && (f.fold.applied >= target || f.fold.asker != nil && f.fold.asker.echoed()) {
+		if known && !f.live && f.reached(target) {
 			if err := f.fold.caughtUp(); err != nil {
 				return err
 			}
@@ -147,6 +166,9 @@ func (f *follower) session(ctx context.Context) error {
 			}
 			known, records = true, records[1:]
 		}
+		if records, err = f.unknown(records); err != nil {
+			return err
+		}
 		if err := f.apply(records); err != nil {
 			return err
 		}
@@ -157,6 +179,18 @@ func (f *follower) session(ctx context.Context) error {
 	}
 }
 
+// reached tells whether the replay is at its end: at what the log held when it
+// began, or at a barrier that this node has asked for since. What the log held
+// is as its server knew, which may lag: it won't do for saying that a history
+// is shorter than it was.
+func (f *follower) reached(target Seq) bool {
+	echoed := f.fold.asker != nil && f.fold.asker.echoed()
+	if f.fold.asker != nil && f.fold.heads.owed() {
+		return echoed
+	}
+	return f.fold.applied >= target || echoed
+}
+
 func (f *follower) apply(records []eventstore.Record) error {
 	if len(records) == 0 {
 		return nil
@@ -164,19 +198,64 @@ func (f *follower) apply(records []eventstore.Record) error {
 	if err := f.fold.apply(records); err != nil {
 		return err
 	}
-	f.last = sumOf(&records[len(records)-1])
+	f.remember(records)
 	return nil
 }
 
-// same tells whether rec is the newest record applied.
+// barriersKept is how many barriers are remembered behind a fact: some twice as
+// many as there are before they go.
+const barriersKept = 4096
+
+// remember keeps what a new reader is compared with.
+func (f *follower) remember(records []eventstore.Record) {
+	behind := 0
+	for i := len(records) - 1; i >= 0; i-- {
+		if rec := &records[i]; !isBarrier(rec.Subject) {
+			f.fact, f.factSum = rec.Seq, sumOf(rec)
+			clear(f.barriers)
+			behind = i + 1
+			break
+		}
+	}
+	for i := range records[behind:] {
+		rec := &records[behind+i]
+		f.barriers[rec.Seq] = sumOf(rec)
+	}
+	if len(f.barriers) > 2*barriersKept {
+		for seq := range f.barriers {
+			if seq+barriersKept <= f.fold.applied {
+				delete(f.barriers, seq)
+			}
+		}
+	}
+}
+
+// same tells whether rec is the newest fact applied.
 func (f *follower) same(rec *eventstore.Record) error {
-	switch applied := f.fold.applied; {
-	case rec.Seq != applied:
-		return &RecordError{rec.Seq, rec.Subject, fmt.Errorf("record %d was asked for, which this node had applied", applied)}
-	case sumOf(rec) != f.last:
-		return &RecordError{rec.Seq, rec.Subject, errors.New("it is not the record that this node had applied in this place: the log's history has changed")}
+	switch {
+	case rec.Seq != f.fact:
+		return &RecordError{rec.Seq, rec.Subject, fmt.Errorf("record %d was asked for, which this node had applied", f.fact)}
+	case sumOf(rec) != f.factSum:
+		return &RecordError{rec.Seq, rec.Subject, errChanged}
 	}
 	return nil
+}
+
+var errChanged = errors.New("it is not the record that this node had applied in this place: the log's history has changed")
+
+// unknown returns those of the records that were not applied before. The
+// others must be what was: barriers, the same as far as they are remembered. One
+// that was missing before is of no harm now: leases that it gave are waited for.
+func (f *follower) unknown(records []eventstore.Record) ([]eventstore.Record, error) {
+	for len(records) > 0 && records[0].Seq > f.fact && records[0].Seq <= f.fold.applied {
+		rec := &records[0]
+		sum, kept := f.barriers[rec.Seq]
+		if kept && sum != sumOf(rec) || !isBarrier(rec.Subject) {
+			return nil, &RecordError{rec.Seq, rec.Subject, errChanged}
+		}
+		records = records[1:]
+	}
+	return records, nil
 }
 
 func sumOf(rec *eventstore.Record) [sha256.Size]byte {
@@ -235,7 +314,7 @@ func (f *follower) ended(ctx context.Context, err error) bool {
 	phase := Closed
 	f.close()
 	switch {
-	case errors.As(err, new(*RecordError)), errors.As(err, new(*HistoryError)), errors.Is(err, ErrSuperseded):
+	case errors.As(err, new(*RecordError)), errors.As(err, new(*HistoryError)), errors.As(err, new(*ConfigError)), errors.Is(err, ErrSuperseded):
 		phase = Failed
 		f.logger.Error("stopped; checks are refused from here on", "error", err, "applied", f.fold.applied)
 	case errors.Is(err, ErrClosed):
@@ -249,7 +328,7 @@ func (f *follower) ended(ctx context.Context, err error) bool {
 		return false
 	}
 	f.fold.index.setGate(gateOver) // also if it was never live: it never will be
-	if h := (*HistoryError)(nil); errors.As(err, &h) && f.fold.asker != nil {
+	if h := (*HistoryError)(nil); errors.As(err, &h) && h.At == 0 && f.fold.asker != nil {
 		err = f.fold.asker.locate(ctx, h)
 		f.logger.Error("stopped", "error", err)
 	}

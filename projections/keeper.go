@@ -2,10 +2,9 @@ package projections
 
 import (
 	"context"
+	"crypto/ed25519"
 	"sync"
 	"time"
-
-	"hallpass/domain"
 )
 
 const (
@@ -20,19 +19,32 @@ type keeper struct {
 	*life
 	wake chan struct{} // has room for one
 
-	mu      sync.Mutex // guards what follows
-	waiting []proof    // at most one of each incarnation, the newest
+	mu      sync.Mutex  // guards what follows
+	own     []proof     // this node's own requests
+	waiting []proof     // at most one of each other incarnation, the newest
+	due     *time.Timer // wakes when what waits longest may not wait on; nil: nothing waits
+	dueAt   time.Time
 }
 
 func newKeeper(l *life) *keeper { return &keeper{life: l, wake: make(chan struct{}, 1)} }
 
-// add has the next barrier answer p. Now says not to wait until one is due.
-func (k *keeper) add(p proof, now bool) {
+// addOwn has a barrier answer this node's own request, at once.
+func (k *keeper) addOwn(p proof) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.own) < barriersLive {
+		k.own = append(k.own, p)
+	}
+	k.dueLocked(0)
+}
+
+// add has a barrier answer p, at the latest after within.
+func (k *keeper) add(p proof, within time.Duration) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	at := -1
 	for i := range k.waiting {
-		if k.waiting[i].Of == p.Of {
+		if k.waiting[i].Of == p.Of && (k.waiting[i].Lease == 0) == (p.Lease == 0) {
 			at = i
 		}
 	}
@@ -44,19 +56,43 @@ func (k *keeper) add(p proof, now bool) {
 	default: // it asks again
 		return
 	}
-	if now {
-		select {
-		case k.wake <- struct{}{}:
-		default:
-		}
+	k.dueLocked(max(within, 0))
+}
+
+// dueLocked has run woken after that time, if it isn't sooner.
+func (k *keeper) dueLocked(within time.Duration) {
+	if within == 0 {
+		k.woken()
+		return
+	}
+	at := time.Now().Add(within)
+	switch {
+	case k.due == nil:
+		k.due = time.AfterFunc(within, k.woken)
+	case at.Before(k.dueAt):
+		k.due.Reset(within)
+	default:
+		return
+	}
+	k.dueAt = at
+}
+
+func (k *keeper) woken() {
+	select {
+	case k.wake <- struct{}{}:
+	default:
 	}
 }
 
 func (k *keeper) take() []proof {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	p := k.waiting
-	k.waiting = nil
+	p := append(k.own, k.waiting...)
+	k.own, k.waiting = nil, nil
+	if k.due != nil {
+		k.due.Stop()
+		k.due = nil
+	}
 	return p
 }
 
@@ -113,15 +149,38 @@ func (k *keeper) write(ctx context.Context, data []byte) {
 	}
 }
 
-// listen takes requests of other nodes. They come while this node holds a
-// lease itself, or soon will: it is caught up and joined.
+// listen takes requests of other nodes, which have joined if they want a lease.
+// They come while this node holds a lease itself, or soon will: it is caught up
+// and has joined.
 func (k *keeper) listen() (stop func(), err error) {
-	return k.log.Listen(topicAsk, serversAre, func(data []byte) {
-		var a ask
-		if err := strictly(data, &a); err != nil || a.Stream != hex16(k.stream) || a.Proof.Of == (hex16(domain.Incarnation{})) {
-			k.logger.Debug("a freshness request can't be read", "error", err)
-			return
-		}
-		k.add(a.Proof, a.Urgent)
-	})
+	one, err := k.log.Listen(topicAsk, serversAre, k.asked)
+	if err != nil {
+		return nil, err
+	}
+	all, err := k.log.Listen(topicAskAll, "", k.asked)
+	if err != nil {
+		one()
+		return nil, err
+	}
+	return func() {
+		one()
+		all()
+	}, nil
+}
+
+func (k *keeper) asked(data []byte) {
+	var a ask
+	if err := strictly(data, &a); err != nil || a.Stream != k.stream || a.Proof.Of == idOf(k.self) {
+		return
+	}
+	m, joined := k.fold.members.get(a.Proof.Of.incarnation())
+	wantsLease := a.Proof.Lease != 0 || a.Proof.Stale != 0
+	switch {
+	case wantsLease && !(joined && ed25519.Verify(m.Key, a.signed(), a.Signature)):
+		k.logger.Debug("a freshness request is not signed by the node it names", "incarnation", a.Proof.Of.incarnation().String())
+	case !a.Proof.may(k.log.Settings().MaxLease):
+		k.logger.Warn("a node asks for a longer lease than the stream permits", "name", string(m.Name))
+	default:
+		k.add(a.Proof, a.Within.duration())
+	}
 }

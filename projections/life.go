@@ -21,10 +21,10 @@ type NodeConfig struct {
 	Incarnation domain.Incarnation // of this process; default a random one
 	Key         ed25519.PrivateKey // signs acknowledgements and receipts; default a new one
 
-	// Ended is an earlier incarnation of this node that is surely dead: whoever
-	// states it holds the lock on the data directory in which it is written.
-	// The node writes that it has left, so that no fence waits for it.
-	Ended domain.Incarnation
+	// Ended are earlier incarnations of this node that are surely dead: whoever
+	// states them holds the lock on the data directory in which they are written.
+	// The node writes that they have left, so that no fence waits for them.
+	Ended []domain.Incarnation
 
 	Lease      time.Duration // how long checks are answered after a proof; default 12 s
 	ServeStale time.Duration // how long after that they may be, marked stale; default not at all
@@ -54,6 +54,35 @@ func (c *NodeConfig) defaults() {
 	if c.Lease == 0 {
 		c.Lease = DefaultLease
 	}
+}
+
+// ConfigError says that a node was configured in a way that can't be: it has
+// ended before it began.
+type ConfigError struct{ Why error }
+
+func (e *ConfigError) Error() string {
+	return "projections: the node's configuration: " + e.Why.Error()
+}
+func (e *ConfigError) Unwrap() error { return e.Why }
+
+// leastLease is the shortest that makes sense: a proof takes milliseconds.
+const leastLease = 100 * time.Millisecond
+
+// check returns a *ConfigError, or nil.
+func (c *NodeConfig) check() error {
+	_, err := domain.ParseNodeName(string(c.Name))
+	switch {
+	case err != nil:
+	case c.Lease < leastLease || c.Lease > longestLease:
+		err = fmt.Errorf("a lease of %v is not between %v and %v", c.Lease, leastLease, longestLease)
+	case c.ServeStale < 0 || c.ServeStale > longestLease:
+		err = fmt.Errorf("stale answers for %v are not between none and %v", c.ServeStale, longestLease)
+	case len(c.Key) != ed25519.PrivateKeySize:
+		err = errors.New("the key is no Ed25519 private key")
+	default:
+		return nil
+	}
+	return &ConfigError{err}
 }
 
 // life is one process's part in the stream: it joins once it is caught up,
@@ -112,9 +141,7 @@ func (l *life) run(ctx context.Context) {
 		return // the follower or ctx has ended
 	}
 	defer stop()
-	if !l.cfg.Node.FollowOnly {
-		parts.Go(func() { l.checkpointing(ctx) })
-	}
+	parts.Go(func() { l.checkpointing(ctx) })
 	l.renew(ctx)
 }
 
@@ -140,16 +167,16 @@ func (l *life) catchUp(ctx context.Context) error {
 // enter writes the join record, once this node has seen what was before it,
 // and starts to answer other nodes.
 func (l *life) enter(ctx context.Context) (stop func(), _ error) {
-	if l.cfg.Node.Ended != (domain.Incarnation{}) {
-		if _, there := l.fold.members.get(l.cfg.Node.Ended); there {
-			if err := l.record(ctx, domain.NodeLeft{Name: l.name, Incarnation: l.cfg.Node.Ended}); err != nil {
+	for _, ended := range l.cfg.Node.Ended {
+		if m, there := l.fold.members.get(ended); there {
+			if err := l.record(ctx, domain.NodeLeft{Name: m.Name, Incarnation: ended}, m.Name); err != nil {
 				return nil, err
 			}
 		}
 	}
 	join := domain.NodeJoined{Name: l.name, Incarnation: l.self, Reads: domain.SchemaLevel}
 	copy(join.Key[:], l.cfg.Node.Key.Public().(ed25519.PublicKey))
-	if err := l.record(ctx, join); err != nil {
+	if err := l.record(ctx, join, l.name); err != nil {
 		return nil, err
 	}
 	var stops []func()
@@ -191,12 +218,12 @@ func (l *life) untilListening(ctx context.Context, listen func() (func(), error)
 	}
 }
 
-// record appends a fact about this node, and returns once this node has
+// record appends a fact about the node of that name, and returns once this node has
 // applied it. It tries until ctx or the follower ends; a process that dies
 // meanwhile leaves it written or not, which the next life finds.
-func (l *life) record(ctx context.Context, e domain.Event) error {
+func (l *life) record(ctx context.Context, e domain.Event, about domain.NodeName) error {
 	for wait := minWait; ; wait = min(2*wait, maxWait) {
-		err := l.recordOnce(ctx, e)
+		err := l.recordOnce(ctx, e, about)
 		if err == nil {
 			return nil
 		}
@@ -212,14 +239,18 @@ func (l *life) record(ctx context.Context, e domain.Event) error {
 	}
 }
 
-func (l *life) recordOnce(ctx context.Context, e domain.Event) error {
+func (l *life) recordOnce(ctx context.Context, e domain.Event, about domain.NodeName) error {
 	fact := l.newFact(e)
 	pending := l.fold.pending.expect(fact.ID)
 	defer pending.Cancel()
 	ctx, cancel := context.WithTimeout(ctx, barrierTime)
 	defer cancel()
+	data := domain.Encode(fact)
+	if _, err := domain.Decode(data); err != nil { // stored, it would stop every node
+		return fmt.Errorf("a record that nodes could not read: %w", err)
+	}
 	_, err := l.log.Append(ctx, eventstore.Entry{
-		Subject: eventstore.SubjectOf(fact), Expect: l.fold.members.lastOf(l.name), ID: fact.ID, Type: e.Type(), Data: domain.Encode(fact),
+		Subject: eventstore.SubjectOf(fact), Expect: l.fold.members.lastOf(about), ID: fact.ID, Type: e.Type(), Data: data,
 	})
 	if err != nil && !errors.Is(err, eventstore.ErrUnknown) {
 		return err
@@ -233,7 +264,7 @@ func (l *life) leave(ctx context.Context) error {
 	if _, joined := l.fold.members.get(l.self); !joined {
 		return nil
 	}
-	err := l.record(ctx, domain.NodeLeft{Name: l.name, Incarnation: l.self})
+	err := l.record(ctx, domain.NodeLeft{Name: l.name, Incarnation: l.self}, l.name)
 	if _, there := l.fold.members.get(l.self); !there {
 		return nil // the record ended this node, as it should
 	}
@@ -268,7 +299,11 @@ func (l *life) pause(ctx context.Context, d time.Duration) error {
 // replaced: it may read from a server that is cut off, which looks like peace.
 func (l *life) renew(ctx context.Context) {
 	every := l.cfg.Node.renewEvery()
-	patience := every
+	least := every
+	if l.cfg.Node.FollowOnly {
+		least += l.cfg.Node.Lease / askShare
+	}
+	patience, heard, tries := least, time.Duration(0), 0
 	for {
 		age, p := l.asker.lease.standing()
 		wait, late := every, p == nil || age > p.length/3
@@ -279,11 +314,15 @@ func (l *life) renew(ctx context.Context) {
 		if err := l.pause(ctx, wait); err != nil {
 			return
 		}
-		if !l.asker.overdue(patience) {
-			patience = every
-			continue
+		if last := l.asker.lastHeard(); last != heard { // proof comes again
+			patience, heard, tries = least, last, 0
 		}
-		l.follower.reopen(fmt.Errorf("%w: no proof of being current came back in %v", eventstore.ErrLost, patience))
-		patience = min(2*patience, max(l.cfg.Node.Lease/3, every))
+		// A reader that was just opened gets its time, and one that is being
+		// opened has the log's own patience.
+		if opened := time.Duration(l.follower.since.Load()); opened != 0 && l.asker.overdue(patience, opened) {
+			l.follower.reopen(fmt.Errorf("%w: no proof of being current came back in %v", eventstore.ErrLost, patience), tries > 1)
+			tries++
+			patience = min(2*patience, max(l.cfg.Node.Lease/3, least))
+		}
 	}
 }

@@ -86,27 +86,31 @@ func (m *members) join(e domain.NodeJoined, seq Seq) error {
 	return nil
 }
 
-// leave folds a left record. Its error is ErrClosed, when it is this node's own:
+// leave folds a left record, which is none if it names somebody else's life:
+// who may write about one node can't end another. It tells whether it was one.
+// Its error is ErrClosed, when it is this node's own:
 // it wrote that, or whoever holds its data directory now.
-func (m *members) leave(e domain.NodeLeft, seq Seq) error {
+func (m *members) leave(e domain.NodeLeft, seq Seq) (ended bool, _ error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.last[e.Name] = seq
-	if is := m.by[e.Incarnation]; is != nil {
-		for i := range m.left {
-			if len(m.left) < leftKept {
-				break
-			}
-			delete(m.left, i)
-		}
-		m.left[e.Incarnation] = is.Member
+	is := m.by[e.Incarnation]
+	if is == nil || is.Name != e.Name {
+		return false, nil
 	}
+	for i := range m.left {
+		if len(m.left) < leftKept {
+			break
+		}
+		delete(m.left, i)
+	}
+	m.left[e.Incarnation] = is.Member
 	delete(m.by, e.Incarnation)
 	delete(m.writers, e.Incarnation)
 	if e.Incarnation == m.self {
-		return fmt.Errorf("%w: the stream says that this node has left", ErrClosed)
+		return true, fmt.Errorf("%w: the stream says that this node has left", ErrClosed)
 	}
-	return nil
+	return true, nil
 }
 
 // get returns a member that has not left.
@@ -171,21 +175,26 @@ func (m *members) sightings(since time.Duration) map[domain.Incarnation]sighting
 	return out
 }
 
-// outvoted tells whether of those that were seen of late as many read another
-// history as read this node's own, itself included: a tie tells nobody who is
-// right, and who is not must not go on by its own barriers.
+// outvoted tells whether of the copies of the stream that were read of late as
+// many are seen to hold another history as hold this node's own: a tie tells
+// nobody who is right, and who is not must not go on by its own barriers. A
+// copy counts once, however many read it, as most of them do.
 func (m *members) outvoted(since time.Duration) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	votes := 1
+	readers := map[string]int{m.writers[m.self].replica: 1} // of each copy: those who agree, less those who don't
 	for of, s := range m.writers {
 		switch {
 		case of == m.self || s.at < since:
 		case s.differs:
-			votes--
+			readers[s.replica]--
 		case s.agrees:
-			votes++
+			readers[s.replica]++
 		}
+	}
+	votes := 0
+	for _, n := range readers {
+		votes += cmp.Compare(n, 0)
 	}
 	return votes <= 0
 }

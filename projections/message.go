@@ -77,9 +77,8 @@ func decodeBarrier(data []byte) (*barrier, error) {
 		return nil, fmt.Errorf("it is no barrier that this version can read: %w", err)
 	}
 	for i := range b.Proofs {
-		p := &b.Proofs[i]
-		if p.Lease < 0 || p.Stale < 0 || p.Lease > millis(longestLease/time.Millisecond) || p.Stale > millis(longestLease/time.Millisecond) {
-			return nil, errors.New("it holds a lease of a length that can't be")
+		if p := &b.Proofs[i]; !p.may(longestLease) { // nobody asked for it, and nobody takes it
+			p.Lease, p.Stale = 0, 0
 		}
 	}
 	return &b, nil
@@ -110,19 +109,37 @@ func encode(message any) []byte {
 
 // The topics that nodes talk on.
 const (
-	topicAsk   = "ask"   // ask: to one of those that write barriers
-	topicFence = "fence" // fenceCall: to every node
-	topicAck   = "ack."  // ack: to the coordinator whose incarnation follows
-	topicFacts = "facts" // factsCall: to every node that writes barriers
-	topicTold  = "told." // factsTold: to the node that asked, whose incarnation follows
-	serversAre = "servers"
+	topicAsk    = "ask"     // ask: to one of those that write barriers
+	topicAskAll = "ask.all" // ask: to all of them
+	topicFence  = "fence"   // fenceCall: to every node
+	topicAck    = "ack."    // ack: to the coordinator whose incarnation follows
+	topicFacts  = "facts"   // factsCall: to every node that writes barriers
+	topicTold   = "told."   // factsTold: to the node that asked, whose incarnation follows
+	serversAre  = "servers"
 )
 
 // ask is a freshness request of a node that writes no barriers itself.
 type ask struct {
-	Stream hex16 `json:"stream"`
-	Proof  proof `json:"proof"`
-	Urgent bool  `json:"urgent"` // don't wait for the next barrier that is due
+	Stream hex16  `json:"stream"`
+	Proof  proof  `json:"proof"`
+	Within millis `json:"within_ms"` // how long the barrier that answers may wait for other requests
+
+	// Signature is by the incarnation's key, so that nobody asks in its name. A
+	// request for an echo alone needs none: nobody knows the key yet.
+	Signature []byte `json:"signature"`
+}
+
+func (a *ask) signed() []byte {
+	return fmt.Appendf(nil, "hallpass freshness request 1\nstream %x\nof %x\nnonce %x\nlease_ms %d\nstale_ms %d\nreads %d\n",
+		a.Stream, a.Proof.Of, a.Proof.Nonce, a.Proof.Lease, a.Proof.Stale, a.Proof.Reads)
+}
+
+func (a *ask) sign(key ed25519.PrivateKey) { a.Signature = ed25519.Sign(key, a.signed()) }
+
+// may tells whether a lease of that length can be given at all.
+func (p *proof) may(longest time.Duration) bool {
+	return p.Lease >= 0 && p.Stale >= 0 && p.Lease <= millis(longest/time.Millisecond) &&
+		p.Stale <= millis(longest/time.Millisecond)-p.Lease
 }
 
 // fenceCall asks every node to acknowledge that it has applied a fact.
@@ -131,6 +148,7 @@ type fenceCall struct {
 	Epoch  uint64 `json:"epoch"`
 	Seq    Seq    `json:"seq"`
 	From   hex16  `json:"from"` // the coordinator's incarnation
+	Of     string `json:"of"`   // the incarnations that are waited for, with spaces; "": all that there are
 }
 
 // ack says that an incarnation has applied a fact, and everything before it.

@@ -84,6 +84,7 @@ func Open(log eventstore.Log, cfg Config) *Projection {
 		cfg.Boot = bootTime
 	}
 	cfg.Node.defaults()
+	refused := cfg.Node.check()
 	f := newFold(log, &cfg)
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &Projection{
@@ -91,6 +92,7 @@ func Open(log eventstore.Log, cfg Config) *Projection {
 		log: log, fold: f, verdicts: f.verdicts, pending: f.pending,
 		follower: newFollower(log, cfg, f), cancel: cancel,
 	}
+	p.follower.refused = refused
 	if cfg.Hook == nil || !cfg.Hook.Unleased {
 		p.life = newLife(log, &cfg, f, p.follower)
 		go p.life.run(ctx) // Close waits for it

@@ -130,6 +130,9 @@ func VerifyReceipt(signed string, known func(domain.Incarnation) (ed25519.Public
 			return nil, fmt.Errorf("the key of node %s (%s) is not the one that is known for it", n.Name, n.Incarnation)
 		}
 	}
+	if err := r.coherent(); err != nil {
+		return nil, err
+	}
 	by := r.node(r.By)
 	if by == nil || len(by.Key) != ed25519.PublicKeySize {
 		return nil, errors.New("the receipt doesn't say which key its coordinator has")
@@ -138,7 +141,11 @@ func VerifyReceipt(signed string, known func(domain.Incarnation) (ed25519.Public
 	if err != nil {
 		return nil, fmt.Errorf("the coordinator's key can't be used: %w", err)
 	}
-	if _, err := note.Open([]byte(signed), note.VerifierList(v)); err != nil {
+	opened, err := note.Open([]byte(signed), note.VerifierList(v))
+	if err == nil { // note takes more than one spelling of a signature
+		_, err = base64.StdEncoding.Strict().DecodeString(opened.Sigs[0].Base64)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("the signature is not that of the coordinator, node %s: the receipt was altered: %w", by.Name, err)
 	}
 	for i := range r.Nodes {
@@ -148,6 +155,25 @@ func VerifyReceipt(signed string, known func(domain.Incarnation) (ed25519.Public
 	}
 	r.Note = signed
 	return r, nil
+}
+
+// coherent refuses what no coordinator says, whoever signed it.
+func (r *Receipt) coherent() error {
+	if r.Through < r.Revision {
+		return fmt.Errorf("what was acknowledged is revision %d, which says nothing about revision %d", r.Through, r.Revision)
+	}
+	for i := range r.Nodes {
+		n := &r.Nodes[i]
+		switch {
+		case r.node(n.Incarnation) != n:
+			return fmt.Errorf("node %s (%s) stands in the receipt twice", n.Name, n.Incarnation)
+		case n.How == 0:
+			return fmt.Errorf("the receipt doesn't say why node %s (%s) can't answer", n.Name, n.Incarnation)
+		case n.Incarnation == r.By && n.How != Acknowledged:
+			return fmt.Errorf("the coordinator, node %s, has not acknowledged the revision itself", n.Name)
+		}
+	}
+	return nil
 }
 
 func (r *Receipt) node(i domain.Incarnation) *Acknowledgement {

@@ -4,6 +4,18 @@ package projections
 
 import "sync/atomic"
 
+var safeguards = [...]string{
+	clockAfterDeciding:    "clock-after-deciding",
+	nonceMatch:            "nonce-match",
+	everyLease:            "every-lease",
+	contiguity:            "contiguity",
+	perIncarnation:        "per-incarnation",
+	lengthFromRecord:      "length-from-record",
+	startWait:             "start-wait",
+	voidActor:             "void-actor",
+	rootInAcknowledgement: "root-in-acknowledgement",
+}
+
 // sabotaged is the safeguard that is switched off in this process, plus one;
 // 0: none.
 var sabotaged atomic.Int32

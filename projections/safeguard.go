@@ -15,15 +15,3 @@ const (
 	voidActor                              // a record of an actor who lost rights before it is void
 	rootInAcknowledgement                  // an acknowledgement is of the same history
 )
-
-var safeguards = [...]string{
-	clockAfterDeciding:    "clock-after-deciding",
-	nonceMatch:            "nonce-match",
-	everyLease:            "every-lease",
-	contiguity:            "contiguity",
-	perIncarnation:        "per-incarnation",
-	lengthFromRecord:      "length-from-record",
-	startWait:             "start-wait",
-	voidActor:             "void-actor",
-	rootInAcknowledgement: "root-in-acknowledgement",
-}

@@ -32,8 +32,9 @@ type vouched struct {
 
 // vouch looks, after deciding, whether the node may answer. The clocks are
 // read here and nowhere earlier: a process that stood still between a reading
-// and its answer would not notice. reading is before()'s, of no part otherwise.
-func (x *Index) vouch(reading clocks) vouched {
+// and its answer would not notice. The proof is that from before deciding: a
+// newer one would be of what was applied since.
+func (x *Index) vouch(from start) vouched {
 	switch gateState(x.gate.Load()) {
 	case gateNotReady:
 		return vouched{err: errNotReady}
@@ -44,11 +45,14 @@ func (x *Index) vouch(reading clocks) vouched {
 	if x.lease == nil {
 		return vouched{}
 	}
-	p := x.lease.newer.Load()
-	if !without(clockAfterDeciding) {
-		reading = x.lease.read()
+	p := from.proof
+	if p == nil { // the first one came meanwhile
+		return vouched{err: errNotReady}
 	}
-	switch age := p.age(reading.boot, reading.wall); {
+	if !without(clockAfterDeciding) {
+		from.boot, from.wall = x.lease.boot(), x.lease.wall()
+	}
+	switch age := p.age(from.boot, from.wall); {
 	case age < p.length:
 		return vouched{}
 	case age < p.length+p.stale:
@@ -57,20 +61,22 @@ func (x *Index) vouch(reading clocks) vouched {
 	return vouched{err: errStale}
 }
 
-// clocks is one reading of both.
-type clocks struct {
-	boot time.Duration
-	wall domain.Instant
+// start is what is read before deciding.
+type start struct {
+	proof *proven
+	boot  time.Duration // too early, as is wall: only to try what comes of that
+	wall  domain.Instant
 }
 
-func (l *lease) read() clocks { return clocks{l.boot(), l.wall()} }
-
-// before reads the clocks too early, where that is to be tried.
-func (x *Index) before() (c clocks) {
-	if without(clockAfterDeciding) && x.lease != nil {
-		c = x.lease.read()
+func (x *Index) before() (s start) {
+	if x.lease == nil {
+		return s
 	}
-	return c
+	s.proof = x.lease.newer.Load()
+	if without(clockAfterDeciding) {
+		s.boot, s.wall = x.lease.boot(), x.lease.wall()
+	}
+	return s
 }
 
 // pass returns the answer if it may be given. A stale one may not, to a token

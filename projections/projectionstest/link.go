@@ -63,7 +63,7 @@ func (l *Link) Strand() {
 	defer l.mu.Unlock()
 	if l.stranded == nil {
 		l.stranded = make(chan struct{})
-		l.Faulty.Stall()
+		l.Stall()
 	}
 }
 
@@ -74,7 +74,7 @@ func (l *Link) Unstrand() {
 	if l.stranded != nil {
 		close(l.stranded)
 		l.stranded = nil
-		l.Faulty.Resume()
+		l.Resume()
 	}
 }
 

@@ -48,7 +48,6 @@ type Script struct {
 
 	t        testing.TB
 	cfg      eventstore.MemoryConfig
-	longest  time.Duration
 	works    map[string]chan Result
 	holds    map[string]*hold
 	intents  map[string]*Intent

@@ -30,9 +30,9 @@ func (s *Script) start(w []string, o map[string]string) Result {
 		if w[0] == "restart" {
 			old := s.Node(label)
 			cfg, clock, head = old.cfg, old.Clock, old.head
-			cfg.Ended = domain.Incarnation{}
+			cfg.Ended = nil
 			if w[len(w)-1] == "ended" {
-				cfg.Ended = old.cfg.Incarnation
+				cfg.Ended = []domain.Incarnation{old.cfg.Incarnation}
 			}
 		}
 		if o["name"] != "" {
