@@ -203,7 +203,9 @@ func TestAuthorizationCases(t *testing.T) {
 				if body, err = json.Marshal(ask); err != nil {
 					t.Fatal(err)
 				}
-				if asked := read[wire.Decision](t, w.must(w.root, "POST", "/v1/check", string(body))); !reflect.DeepEqual(asked, own) {
+				asked := read[wire.Decision](t, w.must(w.root, "POST", "/v1/check", string(body)))
+				asked.Revision, own.Revision = 0, 0 // barriers move it on
+				if !reflect.DeepEqual(asked, own) {
 					t.Errorf("line %d: asked about %+v, asked by itself %+v", q.Line, asked, own)
 				}
 			}

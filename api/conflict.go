@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -61,11 +62,33 @@ func (w *write) movedOn(ctx context.Context, seq Seq) error {
 }
 
 // contradicted is for a leader that does not know a record which this node has
-// applied: its copy of the stream is damaged, and another should lead. An
-// earlier try may have been stored by the leader before it.
-func (w *write) contradicted(ctx context.Context, pending *projections.Pending, e eventstore.Entry, last Seq) (_ projections.Outcome, again bool, _ error) {
+// applied. One that was cut off, and had another take its place meanwhile, may
+// say so too, late: it is asked again, and only who says it twice has a damaged
+// copy of the stream, and should let another lead.
+func (w *write) contradicted(ctx context.Context, pending *projections.Pending, e eventstore.Entry, last Seq) (out projections.Outcome, again bool, _ error) {
+	select {
+	case <-time.After(secondLook):
+	case <-ctx.Done():
+		return out, false, w.unknown(e.ID, context.Cause(ctx))
+	}
+	_, err := w.log.Append(ctx, e) // the same once more: it is stored once, if at all
+	var conflict *eventstore.ConflictError
+	switch {
+	case errors.As(err, &conflict):
+	case err == nil, errors.Is(err, eventstore.ErrUnknown):
+		out, err = pending.Wait(ctx)
+		if err != nil {
+			err = w.unknown(e.ID, err)
+		}
+		return out, false, err
+	default:
+		return out, false, w.unknown(e.ID, err) // the first try may have been stored by the leader before
+	}
 	if out, ok := pending.Outcome(); ok {
 		return out, false, nil
+	}
+	if conflict.Last > e.Expect { // now it knows more than this node
+		return w.afterConflict(ctx, pending, e, conflict.Last)
 	}
 	w.logger.Error("the stream's leader contradicts what this node has applied: its copy of the stream is damaged",
 		"subject", string(e.Subject), "applied", e.Expect, "leader_has", last)
@@ -73,6 +96,10 @@ func (w *write) contradicted(ctx context.Context, pending *projections.Pending, 
 	return projections.Outcome{}, false, domain.Errorf(domain.CodeReplicaDamaged,
 		"the stream's leader does not know revision %d, which this node has applied; it was asked to let another lead; look for the event %s before trying again", e.Expect, e.ID)
 }
+
+// secondLook is how long a leader that contradicts this node gets to be
+// another one.
+const secondLook = 500 * time.Millisecond
 
 // stepDownEvery is how often a leader is asked to let another lead, at most.
 const stepDownEvery = 5 * time.Second

@@ -82,6 +82,12 @@ func (s *Service) change(ctx context.Context, by Caller, account domain.AccountI
 	if err == nil {
 		r.Wait = wait.of(w.command)
 		err = s.settle(ctx, &r)
+		if err != nil && bringsSecret(w.command) {
+			// The change is stored, and its secret is nowhere else to be had:
+			// the answer says that it was not fenced, and is no refusal.
+			s.logger.Warn("a change that brings a secret could not be fenced", "revision", r.Revision, "error", err)
+			r.Wait, err = WaitCommit, nil
+		}
 	}
 	if err != nil {
 		e := s.asError(err, by.Request)

@@ -61,6 +61,17 @@ func classOf(c domain.Command) class {
 	return class{urgent: true, wait: WaitAll}
 }
 
+// bringsSecret tells whether the answer to c shows a secret, this once.
+func bringsSecret(c domain.Command) bool {
+	switch c.(type) {
+	case domain.IssueToken, domain.RotateToken:
+		return true
+	case domain.OpenAccount, domain.SuspendAccount, domain.ResumeAccount, domain.CloseAccount,
+		domain.EditToken, domain.EnableToken, domain.DisableToken, domain.RevokeToken:
+	}
+	return false
+}
+
 // commandName is the command in metrics.
 func commandName(c domain.Command) string {
 	switch c.(type) {
@@ -165,7 +176,6 @@ const answerTime = 15 * time.Second
 // although it could not be fenced.
 func (c *call) stored(r Result, err error) error {
 	if r.Wait == WaitAll {
-		c.Header().Set("Hallpass-Wait", r.Wait.String())
 		c.Header().Set("Hallpass-Revision", strconv.FormatUint(uint64(r.Revision), 10))
 	}
 	return err
