@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"hallpass/domain"
@@ -21,10 +22,12 @@ const (
 )
 
 // identityIn returns who this process is: name, or the one that is kept in the
-// directory, and a new incarnation. The incarnation that it finds in the
-// directory has ended: whoever calls it holds the directory's lock. The new one
-// is on the disk before anyone else can hear of it, so that it can't be
-// forgotten however this process ends.
+// directory, and a new incarnation. Those that it finds written there have
+// ended if they are of this start of this machine and of this very directory:
+// whoever calls it holds the directory's lock, which holds no further than
+// that. The leases of others are waited out. The new one is on the disk before
+// anyone else can hear of it, so that it can't be forgotten however this process
+// ends; the others stay there until settled.
 func identityIn(dir string, name domain.NodeName) (projections.NodeConfig, error) {
 	var cfg projections.NodeConfig
 	var err error
@@ -33,15 +36,28 @@ func identityIn(dir string, name domain.NodeName) (projections.NodeConfig, error
 			return cfg, err
 		}
 	}
-	path := filepath.Join(dir, incarnationFile)
-	if cfg.Ended, err = keptIncarnation(path); err != nil {
+	if cfg.Ended, err = keptIncarnations(dir); err != nil {
 		return cfg, err
 	}
 	_, _ = rand.Read(cfg.Incarnation[:]) // never fails
-	if err := writeFile(path, []byte(cfg.Incarnation.String()+"\n")); err != nil {
-		return cfg, fmt.Errorf("keeping this process's incarnation: %w", err)
+	return cfg, keepIncarnations(dir, append(slices.Clone(cfg.Ended), cfg.Incarnation))
+}
+
+// settled says that the stream knows of those that have ended.
+func settled(dir string, self projections.NodeConfig) error {
+	return keepIncarnations(dir, []domain.Incarnation{self.Incarnation})
+}
+
+// keepIncarnations writes one line for each: itself, and where it lived.
+func keepIncarnations(dir string, lives []domain.Incarnation) error {
+	var text strings.Builder
+	for _, i := range lives {
+		fmt.Fprintf(&text, "%s %s\n", i, whereabouts(dir))
 	}
-	return cfg, nil
+	if err := writeFile(filepath.Join(dir, incarnationFile), []byte(text.String())); err != nil {
+		return fmt.Errorf("keeping this process's incarnation: %w", err)
+	}
+	return nil
 }
 
 func keptName(path string) (domain.NodeName, error) {
@@ -63,21 +79,38 @@ func keptName(path string) (domain.NodeName, error) {
 	return name, nil
 }
 
-// keptIncarnation returns the incarnation in the file; the zero one when there
-// is no file, or nothing that can be read: then its lease is waited out.
-func keptIncarnation(path string) (domain.Incarnation, error) {
-	text, err := kept(path)
+// keptIncarnations returns those in the file that lived here; none when there is
+// no file, or nothing that can be read: then their leases are waited out.
+func keptIncarnations(dir string) (lives []domain.Incarnation, _ error) {
+	text, err := kept(filepath.Join(dir, incarnationFile))
 	if err != nil {
-		return domain.Incarnation{}, err
+		return nil, err
 	}
-	i, err := domain.ParseIncarnation(text)
-	if err != nil {
-		return domain.Incarnation{}, nil
+	here := whereabouts(dir)
+	for line := range strings.Lines(text) {
+		life, where, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if i, err := domain.ParseIncarnation(life); err == nil && here != nowhere && where == here {
+			lives = append(lives, i)
+		}
 	}
-	return i, nil
+	return lives, nil
 }
 
-// kept returns the one line of a file; "" when there is none.
+// nowhere is where this process lives if that can't be told.
+const nowhere = "-"
+
+// whereabouts names this start of this machine, and the directory itself rather
+// than its path: a copy of it, or the same volume on another machine, is another.
+func whereabouts(dir string) string {
+	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	id, ok := directoryID(dir)
+	if err != nil || !ok {
+		return nowhere
+	}
+	return strings.TrimSpace(string(boot)) + " " + id
+}
+
+// kept returns the text of a file; "" when there is none.
 func kept(path string) (string, error) {
 	data, err := os.ReadFile(path)
 	switch {
