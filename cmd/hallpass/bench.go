@@ -19,7 +19,7 @@ func newBench() *cobra.Command {
 prints the median rates and the median of the rounds' ratios. Trust the ratios:
 rates depend on the machine and on what else it does.`,
 	}
-	c.AddCommand(newBenchCheck(), newBenchReplay(), newBenchCommands())
+	c.AddCommand(newBenchCheck(), newBenchReplay(), newBenchCommands(), newBenchChaos(), newBenchRevoke())
 	return c
 }
 
