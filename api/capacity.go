@@ -16,6 +16,7 @@ const (
 	alarmAt     = 70              // percent of its most bytes from which on an operator is told
 	refuseAt    = 90              // percent from which on only what takes rights away is written
 	alarmsEvery = time.Hour       // between two tellings
+	leastFree   = 64 << 20        // bytes of disk below which the same holds: for barriers and what takes rights away
 )
 
 // capacity is how full the stream is, as far as known.
@@ -92,8 +93,12 @@ func (s *Service) mayWrite(ctx context.Context, state domain.State, e domain.Eve
 	if domain.Narrows(state, e) {
 		return nil
 	}
-	if full := percent(s.capacity.usage(ctx)); full >= refuseAt {
+	u := s.capacity.usage(ctx)
+	if full := percent(u); full >= refuseAt {
 		return domain.Errorf(domain.CodeStreamFull, "the stream is %d %% full: it takes nothing but what takes rights away until it may be larger; nothing was changed", full)
+	}
+	if u.FreeTold && u.Free < leastFree {
+		return domain.Errorf(domain.CodeStreamFull, "the disk of this node's copy has %d MiB left: it takes nothing but what takes rights away until there is room; nothing was changed", u.Free>>20)
 	}
 	return nil
 }

@@ -97,6 +97,15 @@ func TestNearlyFullStream(t *testing.T) {
 	w.must(w.root, "DELETE", token, "")
 	full(10)
 	w.open("acme")
+
+	// The same when the disk is nearly full, however small the stream is.
+	full(11)
+	l.usage.Store(&eventstore.Usage{Bytes: 1, MaxBytes: 100, FreeTold: true, Free: leastFree - 1})
+	refusedWith(t, w.as(w.root, "POST", "/v1/accounts", `{"id":"more"}`), 507, "stream_full")
+	w.must(w.root, "POST", "/v1/accounts/acme/suspend", "")
+	full(11)
+	l.usage.Store(&eventstore.Usage{Bytes: 1, MaxBytes: 100, FreeTold: true, Free: leastFree})
+	w.open("more")
 }
 
 // What some node can't read yet is not written.

@@ -63,6 +63,7 @@ func OpenEmbedded(ctx context.Context, cfg EmbedConfig) (*JetStream, error) {
 	if cfg.ClientListen != "" {
 		l.clientURL = "nats://" + s.srv.Addr().String()
 	}
+	l.free = func() (int64, bool) { return freeDisk(dir.path) }
 	l.stop = func() {
 		s.stop()
 		dir.release()

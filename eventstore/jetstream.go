@@ -19,11 +19,12 @@ import (
 type JetStream struct {
 	logger    *slog.Logger
 	dial      dialer
-	stop      func()       // ends what was started for this log beside its connections
-	broken    func() error // why the server can't serve any more; nil: it can, or isn't ours
-	member    *embedded    // the clustered server of this process; nil: there is none
-	nc        *nats.Conn   // for appends and questions; each reader has its own
-	link      *link        // of nc
+	free      func() (int64, bool) // bytes left on the disk of the own copy; false where there is none
+	stop      func()               // ends what was started for this log beside its connections
+	broken    func() error         // why the server can't serve any more; nil: it can, or isn't ours
+	member    *embedded            // the clustered server of this process; nil: there is none
+	nc        *nats.Conn           // for appends and questions; each reader has its own
+	link      *link                // of nc
 	stream    [16]byte
 	clientURL string // of an embedded server; "": none
 
@@ -55,7 +56,7 @@ type choice struct {
 // until that succeeds, ctx ends, or something only an operator can mend shows.
 func open(ctx context.Context, logger *slog.Logger, d dialer, c choice) (*JetStream, error) {
 	l := &JetStream{
-		logger: logger, dial: d, stop: func() {}, broken: c.broken, member: c.member,
+		logger: logger, dial: d, stop: func() {}, free: func() (int64, bool) { return 0, false }, broken: c.broken, member: c.member,
 		readers: map[*reader]struct{}{}, closing: make(chan struct{}),
 	}
 	err := l.untilAnswered(ctx, "connect to NATS", func() error {
@@ -271,7 +272,11 @@ func (l *JetStream) Usage(ctx context.Context) (Usage, error) {
 	if err != nil {
 		return Usage{}, err
 	}
-	return Usage{Records: info.State.Msgs, Bytes: info.State.Bytes, MaxBytes: uint64(max(c.MaxBytes, 0))}, nil
+	u := Usage{Records: info.State.Msgs, Bytes: info.State.Bytes, MaxBytes: uint64(max(c.MaxBytes, 0))}
+	if free, ok := l.free(); ok {
+		u.Free, u.FreeTold = uint64(free), true
+	}
+	return u, nil
 }
 
 func (l *JetStream) info(ctx context.Context) (*streamInfo, error) {

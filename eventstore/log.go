@@ -93,6 +93,8 @@ type Usage struct {
 	Records  uint64
 	Bytes    uint64
 	MaxBytes uint64 // 0: no bound is stated
+	Free     uint64 // bytes left on the disk of this process's own copy
+	FreeTold bool   // whether Free can be told: there is such a copy
 }
 
 // What Append and readers may answer.

@@ -177,6 +177,9 @@ func (x *replicas) agree(at eventstore.Seq, nodes ...int) {
 		}
 		return len(trees) == 1
 	})
+	if len(nodes) < len(x.nodes) {
+		return // one that is damaged may have been seen
+	}
 	for _, i := range nodes {
 		for _, m := range x.nodes[i].Members() {
 			if m.Differs {
