@@ -42,11 +42,12 @@ func (e *HistoryError) Error() string {
 // checkpoints is what the stream's checkpoint records say, and what they leave
 // uncovered. The fold writes it.
 type checkpoints struct {
-	last    Seq           // the newest checkpoint record
-	size    uint64        // of the tree that it covers
-	through Seq           // the newest fact that it covers
-	calling uint64        // the tree's size behind the newest fact that calls for one
-	since   time.Duration // CLOCK_BOOTTIME when the first uncovered such fact was applied
+	last    Seq             // the newest checkpoint record
+	size    uint64          // of the tree that it covers
+	agreed  eventstore.Mark // the newest that this node could compare
+	through Seq             // the newest fact that it covers
+	calling uint64          // the tree's size behind the newest fact that calls for one
+	since   time.Duration   // CLOCK_BOOTTIME when the first uncovered such fact was applied
 }
 
 // callForCheckpoint notes that the fact being applied, which will be the
@@ -71,9 +72,11 @@ func (f *fold) meet(e *domain.Checkpoint, seq Seq) error {
 	root, known := f.tree.rootAt(e.Size)
 	switch {
 	case e.Size > f.tree.size():
+		f.heads.backTo(f.checkpoints.agreed)
 		return &HistoryError{After: f.checkpoints.through, By: seq, Why: fmt.Sprintf(
 			"the checkpoint at revision %d covers %d facts, and only %d came before it", seq, e.Size, f.tree.size())}
 	case known && root != e.Root:
+		f.heads.backTo(f.checkpoints.agreed)
 		return &HistoryError{After: f.checkpoints.through, By: seq, Why: fmt.Sprintf(
 			"the checkpoint at revision %d, on which a majority of the replicas agreed, has another root", seq)}
 	}
@@ -83,6 +86,7 @@ func (f *fold) meet(e *domain.Checkpoint, seq Seq) error {
 	c.last, c.size = seq, e.Size
 	if through, ok := f.tree.seqOf(e.Size - 1); ok && known {
 		c.through = through
+		c.agreed = eventstore.Mark{Seq: through, Size: e.Size, Root: e.Root}
 	}
 	f.syncDue.Store(f.current)
 	return nil

@@ -127,6 +127,20 @@ func (h *heads) note(t *tree, seq Seq) {
 	}
 }
 
+// backTo takes back what was noted of a history that a majority does not have:
+// it goes back to the newest checkpoint that agreed. What an earlier life had
+// noted, and this one has not met, stays.
+func (h *heads) backTo(agreed eventstore.Mark) {
+	if h.file == nil || h.owed() {
+		return
+	}
+	h.file.Forget()
+	if err := h.file.Write(agreed); err != nil {
+		h.logger.Error("how far this node had come could not be taken back beside its data", "error", err)
+	}
+	h.sync()
+}
+
 func (h *heads) sync() {
 	if h.file == nil {
 		return
