@@ -158,6 +158,14 @@ func (w *write) try(ctx context.Context) (_ Result, again bool, _ error) {
 		return Result{}, false, err
 	}
 	if event == nil {
+		// It is so here, and this node may be behind: only what is so once all
+		// that was stored before is applied may be answered.
+		if err := w.proj.Current(ctx); err != nil {
+			return Result{}, false, domain.Errorf(domain.CodeStale, "there is nothing to change as far as this node knows, but it can't find out in time whether it is behind; ask for the same again")
+		}
+		if _, now := w.proj.Directory.State(w.account, w.token); now != last {
+			return Result{}, true, nil
+		}
 		// No record will be void if the caller lost his rights meanwhile.
 		_, err := w.standing(w.by)
 		return Result{State: state, Revision: max(at, state.Token.Revision, state.Account.Revision)}, false, err

@@ -234,3 +234,46 @@ func TestEventsEndWithTheLease(t *testing.T) {
 		t.Errorf("the stream ended with %q", rest)
 	}
 }
+
+// A node that is behind does not answer that there is nothing to change: it
+// finds out first, and changes what has changed meanwhile.
+func TestNothingToChangeIsSaidByWhoKnows(t *testing.T) {
+	a, b, _, _ := three(t)
+	secret, _ := a.issue(t, "t")
+	disable := func(m *peer) (Result, error) {
+		return m.Do(t.Context(), m.Operator(), domain.DisableToken{Account: "root", Token: "t"}, WaitCommit)
+	}
+	r, err := disable(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.has(t, r.Revision)
+	b.link.Stall()
+	if _, err := a.Do(t.Context(), a.Operator(), domain.EnableToken{Account: "root", Token: "t"}, WaitCommit); err != nil {
+		t.Fatal(err)
+	}
+	asked := make(chan struct{}, 1)
+	b.link.OnBarrier(func(domain.NodeName, []byte) eventstoretest.Fault {
+		select {
+		case asked <- struct{}{}:
+		default:
+		}
+		return eventstoretest.None
+	})
+	done := make(chan struct{})
+	var again Result
+	go func() {
+		defer close(done)
+		again, err = disable(b) // to b it is disabled
+	}()
+	<-asked
+	b.link.Resume()
+	<-done
+	if err != nil || !again.Changed {
+		t.Fatalf("got %+v, %v; want a change", again, err)
+	}
+	a.has(t, again.Revision)
+	if got, err := a.Check(secret, anyNeed); err == nil && got.Allowed() {
+		t.Errorf("a check answers %+v, %v", got, err)
+	}
+}

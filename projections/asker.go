@@ -17,11 +17,12 @@ type asker struct {
 
 	mu     sync.Mutex // guards what follows
 	open   map[hex16]question
-	usual  time.Duration      // round trip, smoothed; 0: none yet
-	latest time.Duration      // round trip of the newest proof
-	heard  time.Duration      // when a nonce of this node last came back
-	marks  map[hex16]struct{} // nonces that end the replay
-	marked bool               // one came
+	usual  time.Duration           // round trip, smoothed; 0: none yet
+	latest time.Duration           // round trip of the newest proof
+	heard  time.Duration           // when a nonce of this node last came back
+	marks  map[hex16]struct{}      // nonces that end the replay
+	marked bool                    // one came
+	waits  map[hex16]chan struct{} // nonces that Current waits for
 }
 
 // question is a nonce that is on its way.
@@ -35,7 +36,7 @@ type question struct {
 
 func newAsker(l *life, k *keeper) *asker {
 	return &asker{
-		life: l, keeper: k, open: map[hex16]question{}, marks: map[hex16]struct{}{},
+		life: l, keeper: k, open: map[hex16]question{}, marks: map[hex16]struct{}{}, waits: map[hex16]chan struct{}{},
 		lease: &lease{boot: l.cfg.Boot, wall: l.cfg.Now},
 	}
 }
@@ -104,6 +105,20 @@ func (a *asker) send(p proof, urgent bool) {
 	}
 }
 
+// current sends a nonce and returns what is closed when it has come back.
+func (a *asker) current() (came <-chan struct{}, forget func()) {
+	n, ch := newNonce(), make(chan struct{})
+	a.mu.Lock()
+	a.waits[n] = ch
+	a.mu.Unlock()
+	a.send(proof{Of: idOf(a.self), Nonce: n, Reads: domain.SchemaLevel}, true)
+	return ch, func() {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		delete(a.waits, n)
+	}
+}
+
 // echoed tells whether what askEcho asked for has come.
 func (a *asker) echoed() bool {
 	a.mu.Lock()
@@ -137,6 +152,10 @@ func (a *asker) echo(n hex16) {
 	defer a.mu.Unlock()
 	if _, mine := a.marks[n]; mine {
 		a.marked = true
+	}
+	if came := a.waits[n]; came != nil {
+		delete(a.waits, n)
+		close(came)
 	}
 }
 

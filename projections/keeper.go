@@ -32,7 +32,7 @@ func newKeeper(l *life) *keeper { return &keeper{life: l, wake: make(chan struct
 func (k *keeper) addOwn(p proof) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if len(k.own) < barriersLive {
+	if len(k.own) < maxProofs/2 {
 		k.own = append(k.own, p)
 	}
 	k.dueLocked(0)

@@ -162,6 +162,31 @@ func (p *Projection) Tree() (size uint64, root Hash) {
 // Config.Accept says.
 func (p *Projection) Accepted() []Seq { return p.fold.acceptedSoFar() }
 
+// Current waits until this node has applied everything that was stored before
+// the call. Its errors are ctx's, and ErrClosed when the node has ended.
+func (p *Projection) Current(ctx context.Context) error {
+	if p.life == nil { // takes no part, and can't know
+		return ErrClosed
+	}
+	again := time.NewTicker(time.Second)
+	defer again.Stop()
+	for {
+		came, forget := p.life.asker.current()
+		select {
+		case <-came:
+			return nil
+		case <-again.C: // lost on the way: once more
+			forget()
+		case <-p.follower.done:
+			forget()
+			return ErrClosed
+		case <-ctx.Done():
+			forget()
+			return context.Cause(ctx)
+		}
+	}
+}
+
 // WaitReplicas waits until each of the named servers is proven to hold what this
 // node has applied: a node that reads that server's copy has said so in a
 // barrier. Whoever stops a server in good order waits for the others first, so
