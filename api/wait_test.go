@@ -143,3 +143,16 @@ func TestLeaseRunsOut(t *testing.T) {
 		t.Error("the fence is not counted")
 	}
 }
+
+// A change that brings a secret is no refusal when it can't be fenced: the
+// secret is nowhere else to be had. The answer says that it is committed.
+func TestASecretIsShownThoughNotFenced(t *testing.T) {
+	a, _, c, _ := three(t)
+	c.link.Isolate()
+	ctx, cancel := context.WithCancel(t.Context())
+	a.link.OnStored(func(eventstore.Entry, eventstore.Seq) { cancel() }) // the caller goes away
+	r, err := a.Do(ctx, a.Operator(), domain.IssueToken{Account: "root", Token: "t", Digest: domain.Digest{1}}, WaitAll)
+	if err != nil || !r.Changed || r.Wait != WaitCommit || r.Receipt != nil {
+		t.Errorf("got %+v, %v; want it committed, without a receipt", r, err)
+	}
+}
