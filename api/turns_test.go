@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"runtime"
 	"sync"
 	"testing"
@@ -91,7 +92,7 @@ func TestBusyTokensAreRevoked(t *testing.T) {
 	for i := range 32 {
 		writers.Go(func() {
 			for n := 0; ; n++ {
-				name := string(rune('a'+i)) + string(rune('a'+n%26))
+				name := fmt.Sprint(i, " ", n%26)
 				_, err := w.svc.Do(t.Context(), w.svc.Operator(), domain.EditToken{Account: "root", Token: "busy", Name: &name}, WaitDefault)
 				if err != nil {
 					if domain.CodeOf(err) != domain.CodeRevoked {
