@@ -280,10 +280,10 @@ func (f *follower) replaying(target Seq) {
 
 func (f *follower) becomeLive() {
 	f.live = true
-	f.box.change(func(s *Status) { s.Phase, s.Err = Live, nil })
 	if f.fold.asker == nil {
-		f.fold.index.setGate(gateOpen)
+		f.fold.index.setGate(gateOpen) // before the status: who sees it finds answers
 	}
+	f.box.change(func(s *Status) { s.Phase, s.Err = Live, nil })
 	f.logger.Info("caught up with the log", "revision", f.fold.applied)
 	f.report(f.status())
 	if !f.wasLive {
