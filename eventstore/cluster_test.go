@@ -82,6 +82,36 @@ func TestClusterOfTooFew(t *testing.T) {
 	}
 }
 
+// Each node can tell whether its own server leads, and has another one lead.
+func TestWhoLeadsIsKnownAtItsOwnServer(t *testing.T) {
+	t.Parallel() // it mostly waits
+	c := eventstoretest.NewCluster(t, 3)
+	c.Start(0, 1, 2)
+	c.Lead(1)
+	eventstoretest.Eventually(t, "n2 knows that it leads, and n1 and n3 that they don't", func() bool {
+		var leads [3]bool
+		for i := range leads {
+			leads[i], _ = c.Log(i).Leads()
+		}
+		return leads == [3]bool{1: true}
+	})
+	eventstoretest.Eventually(t, "one of them leads the metadata", func() bool {
+		leaders := 0
+		for i := range c.Configs {
+			if _, metadata := c.Log(i).Leads(); metadata {
+				leaders++
+			}
+		}
+		return leaders == 1
+	})
+	if err := c.Log(1).HandOver(eventstoretest.Context(t)); err != nil {
+		t.Fatal(err)
+	}
+	if stream, metadata := c.Log(1).Leads(); stream || metadata {
+		t.Errorf("after handing over n2 leads the stream (%v) or the metadata (%v)", stream, metadata)
+	}
+}
+
 // A leader that ends without a word costs time, but no acknowledged record.
 func TestClusterLeaderStops(t *testing.T) {
 	t.Parallel() // it mostly waits

@@ -12,6 +12,35 @@ import (
 // handoverPause is between looks at who leads.
 const handoverPause = 10 * time.Millisecond
 
+// answeredWithin is how lately a leader has heard of those who answer it: they
+// do at least once a second, however late that arrives.
+const answeredWithin = 2 * time.Second
+
+// Leads tells whether the embedded server of a cluster leads the stream, and
+// whether it leads JetStream's metadata, while so many of the others answer it
+// that it stays the leader. One that they don't answer gives up by itself, in
+// ten to twenty seconds, or is replaced sooner.
+func (l *JetStream) Leads() (stream, metadata bool) {
+	if l.member == nil || l.Settings().Replicas < 2 || l.isClosed() {
+		return false, false
+	}
+	m, s := l.member.groups()
+	own := l.member.srv.Name()
+	return s.leader == own && answered(s.others), m.leader == own && answered(m.others)
+}
+
+// answered tells whether a leader has heard lately of so many that they are a
+// majority with it.
+func answered(others []*server.PeerInfo) bool {
+	heard := 0
+	for _, p := range others {
+		if !p.Offline && p.Active <= answeredWithin {
+			heard++
+		}
+	}
+	return heard > 0 && 2*(heard+1) > len(others)+1
+}
+
 // HandOver has the embedded server of a cluster give up leading the stream and
 // JetStream's metadata, so that its end, which is to follow, leaves no time
 // without a leader. It returns when others lead both, with ctx's error when

@@ -118,17 +118,29 @@ func plain(err error) string {
 // leaders names the servers that lead JetStream's metadata and the stream, as
 // this server knows; "": none.
 func (e *embedded) leaders() (meta, stream string) {
+	m, s := e.groups()
+	return m.leader, s.leader
+}
+
+// group is servers of which one leads.
+type group struct {
+	leader string             // "": none, as far as this server knows
+	others []*server.PeerInfo // as the leader knows them
+}
+
+// groups are the servers of JetStream's metadata, and of the stream.
+func (e *embedded) groups() (meta, stream group) {
 	info, err := e.srv.Jsz(&server.JSzOptions{Accounts: true, Streams: true})
 	if err != nil {
-		return "", ""
+		return meta, stream
 	}
 	if info.Meta != nil {
-		meta = info.Meta.Leader
+		meta = group{info.Meta.Leader, info.Meta.Replicas}
 	}
 	for _, account := range info.AccountDetails {
 		for _, s := range account.Streams {
 			if account.Name == ownAccount && s.Name == streamName && s.Cluster != nil {
-				stream = s.Cluster.Leader
+				stream = group{s.Cluster.Leader, s.Cluster.Replicas}
 			}
 		}
 	}

@@ -111,6 +111,13 @@
 // that it does, but for a server whose clock has jumped. So it waits for that
 // time as well, unless everyone who joined has acknowledged or left.
 //
+// # A leader that is slow
+//
+// A stream's servers replace a leader that they don't hear of. One that hears
+// them late they keep, and no node gets proof in time. So the node whose server
+// leads has another one lead when its own proof is late again and again
+// (lead.go). It is about availability alone: no answer rests on it.
+//
 // # Histories that differ
 //
 // A replica can lose records in silence. Every node keeps the Merkle tree

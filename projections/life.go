@@ -133,6 +133,7 @@ func (l *life) run(ctx context.Context) {
 	defer parts.Wait()
 	defer cancel()
 	parts.Go(func() { l.keeper.run(ctx) })
+	parts.Go(func() { l.lead(ctx) })
 	if l.catchUp(ctx) != nil {
 		return
 	}

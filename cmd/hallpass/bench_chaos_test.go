@@ -18,7 +18,7 @@ import (
 func TestChaos(t *testing.T) {
 	cfg := chaosConfig(t)
 	cfg.Only = []chaos.Fault{
-		chaos.StopShort, chaos.StopLong, chaos.KillRestart, chaos.KillLeader, chaos.Deaf, chaos.Isolate, chaos.Slow,
+		chaos.StopShort, chaos.StopLong, chaos.KillRestart, chaos.KillLeader, chaos.Deaf, chaos.Isolate, chaos.Slow, chaos.SlowLeader,
 		chaos.KillCoordinator, chaos.NameTwice, chaos.CutFollower, chaos.DeadActor,
 	}
 	if minutes, err := strconv.ParseFloat(os.Getenv("HALLPASS_CHAOS_MINUTES"), 64); err == nil {

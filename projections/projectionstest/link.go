@@ -18,6 +18,7 @@ import (
 // the process whose link it is.
 type Link struct {
 	*eventstoretest.Faulty
+	lead *lead // of the play; nil: there is none
 
 	mu       sync.Mutex // guards what follows
 	alter    func(*eventstore.Record)
@@ -277,6 +278,9 @@ func (r *linkReader) wait(ctx context.Context) (n int, _ error) {
 	r.link.mu.Lock()
 	lag := r.link.lag
 	r.link.mu.Unlock()
+	if d := r.link.lead; d != nil {
+		lag = max(lag, d.lag())
+	}
 	if lag == 0 {
 		return len(r.due), nil
 	}

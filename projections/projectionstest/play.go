@@ -29,6 +29,7 @@ type Play struct {
 	ctx     context.Context
 	began   time.Time
 	account domain.AccountID
+	lead    lead
 
 	mu         sync.Mutex // guards what follows
 	nodes      map[string]*Process
@@ -119,7 +120,10 @@ func (p *Play) Start(label string, cfg projections.NodeConfig, clock *Clock, hea
 	n := len(p.lives) + 1
 	cfg.Key = keyOf(n)
 	cfg.Incarnation = domain.Incarnation{byte(n), byte(n >> 8), 15: 1}
-	node := open(label, p.Log, clock, cfg, head, prepare)
+	node := open(label, p.Log, clock, cfg, head, func(l *Link) {
+		l.lead = &p.lead
+		prepare(l)
+	})
 	p.nodes[label] = node
 	p.lives = append(p.lives, node)
 	p.labels[cfg.Incarnation] = label

@@ -1,6 +1,7 @@
 package projectionstest
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -32,6 +33,8 @@ import (
 //	cut n2 in|out|both, strand n2, heal n2, lag n2 1s, slow n1 1s (the answers to appends)
 //	stall n2, resume n2         the whole process
 //	lose acks of n2, double acks of n2
+//	lead n2 [late=3s] [firm=yes] its server leads; records come late to all until it hands over
+//	metadata n2, leads n2 -> stream metadata, handovers -> 1 (since lead)
 //	kill n2, restart n2 [ended] [lease=4s], leave n2
 //	jump n2 boot|wall -5s, drift n2 0.96
 //	skip a at n2, alter a at n2 the token's newest record doesn't come, or comes changed
@@ -218,6 +221,14 @@ func (s *Script) do(w []string) Result {
 		return s.members(s.Node(w[1]))
 	case "reach":
 		return s.reach(s.Node(w[1]), s.token(w[2]).seq, duration(w[3]))
+	case "lead":
+		s.lead.set(s.Node(w[1]).Link, duration(cmp.Or(o["late"], "0s")), o["firm"] != "")
+	case "leads":
+		return Result{Words: s.leads(s.Node(w[1]).Link)}
+	case "metadata":
+		s.lead.setMetadata(s.Node(w[1]).Link)
+	case "handovers":
+		return Result{Words: strconv.Itoa(s.lead.times())}
 	case "lose":
 		s.Node(w[3]).Link.Acknowledgements(0)
 	case "double":

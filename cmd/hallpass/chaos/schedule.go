@@ -20,6 +20,7 @@ const (
 	Mute            Fault = "mute"
 	Isolate         Fault = "isolate"
 	Slow            Fault = "slow"
+	SlowLeader      Fault = "slow-leader"
 	Reset           Fault = "reset"
 	KillCoordinator Fault = "kill-coordinator"
 	NameTwice       Fault = "name-twice"
@@ -30,7 +31,7 @@ const (
 
 // faults are all of them; the second list needs a node that only follows.
 var (
-	faults         = []Fault{StopShort, StopLong, KillRestart, KillLeader, Deaf, Mute, Isolate, Slow, Reset, NoQuorum, DeadActor}
+	faults         = []Fault{StopShort, StopLong, KillRestart, KillLeader, Deaf, Mute, Isolate, Slow, SlowLeader, Reset, NoQuorum, DeadActor}
 	followerFaults = []Fault{KillCoordinator, NameTwice, CutFollower}
 )
 

@@ -27,6 +27,7 @@ var stories = map[Fault]func(*run, context.Context, Step, []*token) error{
 	Mute:            (*run).mute,
 	Isolate:         (*run).isolate,
 	Slow:            (*run).slow,
+	SlowLeader:      (*run).slowLeader,
 	Reset:           (*run).reset,
 	KillCoordinator: (*run).killCoordinator,
 	NameTwice:       (*run).nameTwice,
@@ -125,6 +126,18 @@ func (r *run) slow(ctx context.Context, s Step, probes []*token) error {
 	return r.spoilt(ctx, s, probes, func(n *Node) func(*Link, Direction, Direction) {
 		return func(l *Link, in, _ Direction) { l.Delay(in, leases(1.5, n.Lease)) }
 	})
+}
+
+// slowLeader: the same of the server that leads the stream. The others hear from
+// it in time and elect nobody, while every write and every proof takes as long
+// as its link: it has to let another lead by itself.
+func (r *run) slowLeader(ctx context.Context, s Step, probes []*token) error {
+	n, other, err := r.leaderAnd(ctx, s)
+	if err != nil {
+		return err
+	}
+	s.Node, s.Other, s.Leader = slices.Index(r.cluster.Nodes, n), other, true
+	return r.slow(ctx, s, probes)
 }
 
 // spoilt spoils the links of a node for so long, and has the probes revoked
