@@ -13,7 +13,12 @@ func (c *call) openAccount() (reply, error) {
 	if err := c.readInto(&in); err != nil {
 		return reply{}, err
 	}
-	rep, err := c.doAccount(domain.OpenAccount{Account: domain.AccountID(in.ID), Name: in.Name}, c.queryWait())
+	var b binder
+	cmd := domain.OpenAccount{Account: domain.AccountID(in.ID), Name: in.Name, ManagedBy: b.managers(in.ManagedBy, "/tokens_managed_by")}
+	if err := b.err(); err != nil {
+		return reply{}, err
+	}
+	rep, err := c.doAccount(cmd, c.queryWait())
 	if err != nil {
 		return reply{}, err
 	}
@@ -64,9 +69,13 @@ func (c *call) doAccount(cmd domain.Command, wait Wait) (reply, error) {
 	if err != nil {
 		return reply{}, c.stored(r, err)
 	}
+	return accountReply(r), nil
+}
+
+func accountReply(r Result) reply {
 	account := wireAccount(r.State.Account)
 	account.Receipt = wireReceipt(r.Receipt)
-	return reply{body: account, revision: r.Revision, wait: r.Wait}, nil
+	return reply{body: account, revision: r.Revision, wait: r.Wait, changed: r.Changed}
 }
 
 // accountNeed is what it takes to look at an account: the level read on it.
@@ -78,7 +87,7 @@ func accountNeed(id domain.AccountID) domain.Need {
 // with a grant for it, at others with a token of the root account.
 func (c *call) seesAccount(id domain.AccountID) bool {
 	n := accountNeed(id)
-	return c.by.Authority.May(id, n) || c.by.Authority.MayAccounts(n)
+	return c.by.Authority.May(id, n) || c.by.Authority.MayRoot(n)
 }
 
 func (c *call) showAccount() (reply, error) {
@@ -114,7 +123,7 @@ func (c *call) listAccounts() (reply, error) {
 	own := c.by.Authority.Actor.Account
 	all := domain.Need{Resource: "/account", Action: domain.ActionRead, Level: domain.LevelRead, Bare: true}
 	switch {
-	case c.by.Authority.MayAccounts(all):
+	case c.by.Authority.MayRoot(all):
 		accounts, next, more := c.h.svc.proj.Directory.Accounts(after, limit)
 		for _, a := range accounts {
 			list.Items = append(list.Items, wireAccount(a))

@@ -16,20 +16,22 @@ const maxBody = 1 << 20
 
 // readBody returns the body. Errors: body_too_large, unsupported_encoding,
 // request_timeout, and bad_json for one that was cut off.
-func (c *call) readBody() ([]byte, error) {
-	for _, e := range c.r.Header["Content-Encoding"] {
+func (c *call) readBody() ([]byte, error) { return readBody(c.ResponseWriter, c.r) }
+
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	for _, e := range r.Header["Content-Encoding"] {
 		if !strings.EqualFold(strings.TrimSpace(e), "identity") && strings.TrimSpace(e) != "" {
 			return nil, domain.Errorf(codeBadEncoding, "bodies are read as they are: send no Content-Encoding")
 		}
 	}
-	if c.r.ContentLength > maxBody {
+	if r.ContentLength > maxBody {
 		return nil, errBodyTooLarge
 	}
 	var buf bytes.Buffer
-	if n := c.r.ContentLength; n > 0 {
+	if n := r.ContentLength; n > 0 {
 		buf.Grow(int(n) + bytes.MinRead)
 	}
-	_, err := buf.ReadFrom(http.MaxBytesReader(c.ResponseWriter, c.r.Body, maxBody))
+	_, err := buf.ReadFrom(http.MaxBytesReader(w, r.Body, maxBody))
 	var tooLarge *http.MaxBytesError
 	var late interface{ Timeout() bool }
 	switch {

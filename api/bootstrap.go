@@ -77,7 +77,7 @@ func ResetRoot(ctx context.Context, s *Service, keep RootKeeper) (domain.Secret,
 		return domain.Secret{}, err
 	}
 	if t, ok := s.proj.Directory.Token(domain.RootAccount, RootToken); ok && !t.Revoked {
-		revoke := domain.RevokeToken{Account: domain.RootAccount, Token: RootToken, Reason: domain.Reason{Code: domain.ReasonSuperseded}}
+		revoke := domain.RevokeToken{Account: domain.RootAccount, Token: RootToken, Reason: domain.Reason{Code: domain.ReasonSuperseded}, Force: true}
 		if _, err := s.Do(ctx, s.Operator(), revoke, WaitDefault); err != nil {
 			return domain.Secret{}, fmt.Errorf("ending the old root token: %w", err)
 		}

@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 	"log/slog"
+	"net/netip"
 	"sync"
 	"testing"
 
@@ -30,7 +31,7 @@ func works(t *testing.T, s *Service, secret domain.Secret) bool {
 	if err := s.proj.Position.Wait(t.Context(), last(t, s)); err != nil {
 		t.Fatal(err)
 	}
-	c, err := s.Authenticate(secret.Reveal())
+	c, err := s.Authenticate(secret.Reveal(), netip.Addr{})
 	if err == nil && !c.Authority.Everywhere() {
 		t.Error("the root token may not do everything")
 	}
@@ -215,7 +216,7 @@ func TestResetRoot(t *testing.T) {
 // secret kept; a start does not throw it away, and says how things stand.
 func TestStartAfterAResetThatWasCutShort(t *testing.T) {
 	w := newWorld(t)
-	revoke := domain.RevokeToken{Account: domain.RootAccount, Token: RootToken}
+	revoke := domain.RevokeToken{Account: domain.RootAccount, Token: RootToken, Force: true}
 	if _, err := w.svc.Do(t.Context(), w.svc.Operator(), revoke, WaitDefault); err != nil {
 		t.Fatal(err)
 	}
@@ -229,7 +230,7 @@ func TestStartAfterAResetThatWasCutShort(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.svc.Authenticate(again.Reveal()); err != nil || keep.secret != again {
+	if _, err := w.svc.Authenticate(again.Reveal(), netip.Addr{}); err != nil || keep.secret != again {
 		t.Errorf("the reset run again: %v", err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"runtime"
 	"slices"
 	"strings"
@@ -109,7 +110,7 @@ func fatPermissions(salt int) domain.Permissions {
 func TestPagesAreBounded(t *testing.T) {
 	w := newWorld(t)
 	w.issue("root", `{"id":"edited"}`)
-	root, err := w.svc.Authenticate(w.root)
+	root, err := w.svc.Authenticate(w.root, netip.Addr{})
 	if err != nil {
 		t.Fatal(err)
 	}

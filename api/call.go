@@ -21,6 +21,8 @@ type call struct {
 	status int       // answered; 0: not yet
 	by     Caller    // set by authenticate
 	query  map[string]string
+
+	counted bool // as a use of the caller's token
 }
 
 // reply is what a route answers.
@@ -31,6 +33,8 @@ type reply struct {
 	etag     Seq    // 0: none
 	location string // of what was made
 	wait     Wait   // of a change: what was waited for
+	changed  bool   // of a change: it is not as it was before
+	replayed bool   // it was done before, with the same Idempotency-Key
 }
 
 // serve runs a route: credential, query, handler, answer. Nothing of the body
@@ -55,8 +59,9 @@ func (c *call) run() (reply, error) {
 		}
 	}
 	if !c.route.open {
+		before := presented{c.h.svc.now(), c.h.svc.Revision()}
 		if err := c.judge(); err != nil {
-			return reply{}, err
+			return reply{}, c.reused(err, before)
 		}
 	}
 	if err := c.readQuery(); err != nil {
@@ -74,8 +79,11 @@ func (c *call) run() (reply, error) {
 }
 
 // judge finds out whether the caller's credential works, and whether this node
-// may answer at all.
+// may answer at all. A route that takes none has nobody to judge.
 func (c *call) judge() error {
+	if c.route.open {
+		return nil
+	}
 	if c.route.staleOK {
 		return c.stands()
 	}
@@ -104,6 +112,9 @@ func (c *call) answer(rep reply) {
 	}
 	if rep.wait != WaitDefault {
 		h.Set("Hallpass-Wait", rep.wait.String())
+	}
+	if rep.replayed {
+		h.Set("Idempotency-Replayed", "true")
 	}
 	if rep.location != "" {
 		h.Set("Location", rep.location)

@@ -90,7 +90,7 @@ func (s *Service) mayWrite(ctx context.Context, state domain.State, e domain.Eve
 	if needs, reads := domain.LevelOf(e), s.proj.Reads(); needs > reads {
 		return domain.Errorf(domain.CodeUpgrading, "a node can't read yet what this change would write (it reads level %d, this takes %d); nothing was changed, try again when all nodes are upgraded", reads, needs)
 	}
-	if domain.Narrows(state, e) {
+	if _, ends := e.(domain.TokenRetired); ends || domain.Narrows(state, e) {
 		return nil
 	}
 	u := s.capacity.usage(ctx)

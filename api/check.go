@@ -58,7 +58,7 @@ func (c *call) plainCheck(s *scratch) (projections.Answer, bool) {
 	}
 	body, whole := readSmall(r, s.in[:r.ContentLength])
 	if whole {
-		if answer, ok := c.h.plainAnswer(auth[0][len("Bearer "):], body); ok {
+		if answer, ok := c.plainAnswer(auth[0][len("Bearer "):], body); ok {
 			return answer, true
 		}
 	}
@@ -66,20 +66,20 @@ func (c *call) plainCheck(s *scratch) (projections.Answer, bool) {
 	return projections.Answer{}, false
 }
 
-func (h *handler) plainAnswer(bearer string, body []byte) (projections.Answer, bool) {
+func (c *call) plainAnswer(bearer string, body []byte) (projections.Answer, bool) {
 	q, ok := flatCheck(body)
 	if !ok {
 		return projections.Answer{}, false
 	}
-	need, err := h.svc.Need(q)
+	need, err := c.h.svc.Need(q)
 	if err != nil {
 		return projections.Answer{}, false
 	}
-	secret, err := domain.ParseSecret(bearer)
+	secret, err := domain.ParseBearer(bearer)
 	if err != nil {
 		return projections.Answer{}, false
 	}
-	answer, err := h.svc.Check(secret, need)
+	answer, err := c.h.svc.Check(secret, need, c.from())
 	return answer, err == nil
 }
 
@@ -102,7 +102,7 @@ func (c *call) generalCheck() (projections.Answer, error) {
 	if err := c.readInto(&in); err != nil {
 		return projections.Answer{}, err
 	}
-	need, err := c.h.svc.Need(questionOf(in))
+	q, need, err := c.question(in)
 	if err != nil {
 		return projections.Answer{}, err
 	}
@@ -110,19 +110,42 @@ func (c *call) generalCheck() (projections.Answer, error) {
 		if err := c.authenticate(); err != nil {
 			return projections.Answer{}, err
 		}
-		a, err := c.h.svc.Introspect(c.by, in.Secret, need)
+		a, err := c.h.svc.Introspect(c.by, in.Secret, need, q.From)
 		a.At = min(a.At, c.by.Authority.At) // the answer rests on both
 		return a, err
 	}
-	parsed, err := domain.ParseSecret(secret)
+	parsed, err := domain.ParseBearer(secret)
 	if err != nil {
 		return projections.Answer{}, invalidToken()
 	}
-	return c.h.svc.Check(parsed, need)
+	if !q.From.IsValid() {
+		return c.h.svc.Check(parsed, need, c.from())
+	}
+	if err := c.authenticate(); err != nil {
+		return projections.Answer{}, err
+	}
+	if err := mayName(&c.by.Authority); err != nil {
+		return projections.Answer{}, err
+	}
+	return c.h.svc.Introspect(c.by, secret, need, q.From)
 }
 
-func questionOf(in wire.Check) Question {
-	return Question{Action: in.Action, Resource: in.Resource, Unverified: in.Unverified, Secret: in.Secret}
+// question returns what is asked, and the need of it.
+func (c *call) question(in wire.Check) (Question, domain.Need, error) {
+	var b binder
+	q := questionOf(&b, in)
+	need, err := c.h.svc.Need(q)
+	if b.nested("", err); len(b.faults) > 0 {
+		err = b.err()
+	}
+	return q, need, err
+}
+
+func questionOf(b *binder, in wire.Check) Question {
+	return Question{
+		Action: in.Action, Resource: in.Resource, Unverified: in.Unverified,
+		Secret: in.Secret, From: b.address(in.Address, "/address"),
+	}
 }
 
 // decided writes the answer to a check.
@@ -176,9 +199,9 @@ func (c *call) checks() (reply, error) {
 		return reply{}, err
 	}
 	var b binder
-	needs := make([]domain.Need, len(in.Checks))
+	questions, needs := make([]Question, len(in.Checks)), make([]domain.Need, len(in.Checks))
 	for i, one := range in.Checks {
-		if needs[i], err = c.h.svc.Need(questionOf(one)); err != nil {
+		if questions[i], needs[i], err = c.question(one); err != nil {
 			b.nested(itemOf("/checks", i), err)
 		}
 		if b.more {
@@ -188,7 +211,7 @@ func (c *call) checks() (reply, error) {
 	if err := b.err(); err != nil {
 		return reply{}, err
 	}
-	results, at, err := c.decideAll(in.Checks, needs)
+	results, at, err := c.decideAll(questions, needs)
 	if err != nil {
 		return reply{}, err
 	}
@@ -218,16 +241,12 @@ func (b *binder) nested(at string, err error) {
 
 // decideAll answers a batch from one revision, the caller's rights included.
 // Whether this node may answer is looked at after the last decision.
-func (c *call) decideAll(checks []wire.Check, needs []domain.Need) ([]wire.Decision, Seq, error) {
+func (c *call) decideAll(questions []Question, needs []domain.Need) ([]wire.Decision, Seq, error) {
 	own, err := c.bearer()
 	if err != nil {
 		return nil, 0, err
 	}
-	questions := make([]Question, len(checks))
-	for i := range checks {
-		questions[i] = questionOf(checks[i])
-	}
-	answers, at, err := c.h.svc.CheckAll(own, questions, needs)
+	answers, at, err := c.h.svc.CheckAll(own, c.from(), questions, needs)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -250,6 +269,10 @@ func wireDecision(a projections.Answer) wire.Decision {
 	}
 	if a.Token != nil {
 		d.Account, d.Token = string(a.Token.Account), string(a.Token.ID)
+	}
+	d.Ancestor = string(a.Ancestor)
+	for _, id := range a.Ancestors {
+		d.Ancestors = append(d.Ancestors, string(id))
 	}
 	return d
 }

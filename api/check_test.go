@@ -139,7 +139,7 @@ func FuzzCheckBody(f *testing.F) {
 		if !ok {
 			return
 		}
-		if err != nil || q != questionOf(in) {
+		if err != nil || q != questionOf(new(binder), in) {
 			t.Fatalf("%q: %+v, but %+v (%v)", body, q, in, err)
 		}
 	})

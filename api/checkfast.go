@@ -144,6 +144,19 @@ func appendDecision(b []byte, a projections.Answer) []byte {
 	}
 	b = appendText(append(b, `,"account":`...), account)
 	b = appendText(append(b, `,"token":`...), token)
+	if a.Ancestor != "" {
+		b = appendText(append(b, `,"ancestor":`...), string(a.Ancestor))
+	}
+	if len(a.Ancestors) > 0 {
+		b = append(b, `,"ancestors":[`...)
+		for i, id := range a.Ancestors {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = appendText(b, string(id))
+		}
+		b = append(b, ']')
+	}
 	b = append(b, `,"revision":`...)
 	b = strconv.AppendUint(b, uint64(a.At), 10)
 	if a.Stale > 0 {

@@ -51,7 +51,7 @@ const unsaid = 2 * time.Second
 func (w *write) movedOn(ctx context.Context, seq Seq) error {
 	for {
 		at := w.Revision()
-		_, now := w.proj.Directory.State(w.account, w.token)
+		_, now := w.proj.Directory.State(w.target)
 		if now > seq && w.Revision() >= now {
 			return nil
 		}

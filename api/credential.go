@@ -14,12 +14,13 @@ func (c *call) authenticate() error {
 	if err != nil {
 		return err
 	}
-	by, err := c.h.svc.Authenticate(secret)
+	by, err := c.h.svc.Authenticate(secret, c.from())
 	if err != nil {
 		return err
 	}
 	by.Request = c.id
 	c.by = by
+	c.used()
 	return nil
 }
 
@@ -30,7 +31,7 @@ func (c *call) stands() error {
 	if err != nil {
 		return err
 	}
-	return c.h.svc.Stands(secret)
+	return c.h.svc.Stands(secret, c.from())
 }
 
 // bearer returns the credential of the Authorization header (RFC 6750 section

@@ -23,6 +23,8 @@ type Result struct {
 	Changed  bool
 	Wait     Wait                 // what was waited for: never WaitDefault
 	Receipt  *projections.Receipt // with WaitAll; else nil
+
+	last Seq // of a resource type that is as it should be: the record that made it so
 }
 
 // Do carries out c for the caller, and returns once this node has applied it,
@@ -49,11 +51,11 @@ func (s *Service) Do(ctx context.Context, by Caller, c domain.Command, wait Wait
 		issue.Token = domain.TokenID(id.String())
 		c = issue
 	}
-	account, token := c.Target()
-	if err := checkIDs(account, token); err != nil {
+	at := c.Target()
+	if err := checkIDs(at.Account, at.Token); err != nil {
 		return Result{}, err
 	}
-	return s.change(ctx, by, account, token, wait, func(Caller, domain.State) (domain.Command, error) { return c, nil })
+	return s.change(ctx, by, at, wait, func(Caller, domain.State) (domain.Command, error) { return c, nil })
 }
 
 // checkIDs refuses ids that can't exist before any refusal could name them.
@@ -74,10 +76,8 @@ type builder func(Caller, domain.State) (domain.Command, error)
 
 // change is Do for a command that depends on its target's state: it is built
 // again whenever the state has moved on.
-func (s *Service) change(ctx context.Context, by Caller, account domain.AccountID, token domain.TokenID, wait Wait,
-	build builder,
-) (Result, error) {
-	w := &write{Service: s, by: by, account: account, token: token, build: build}
+func (s *Service) change(ctx context.Context, by Caller, at domain.Target, wait Wait, build builder) (Result, error) {
+	w := &write{Service: s, by: by, target: at, build: build}
 	r, err := w.within(ctx)
 	if err == nil {
 		r.Wait = wait.of(w.command)
@@ -106,8 +106,7 @@ func (s *Service) change(ctx context.Context, by Caller, account domain.AccountI
 type write struct {
 	*Service
 	by      Caller
-	account domain.AccountID
-	token   domain.TokenID
+	target  domain.Target
 	build   builder
 	command domain.Command // as built last
 }
@@ -120,11 +119,11 @@ func (w *write) within(ctx context.Context) (Result, error) {
 }
 
 func (w *write) run(ctx context.Context) (Result, error) {
-	state, _ := w.proj.Directory.State(w.account, w.token)
+	state, _ := w.proj.Directory.State(w.target)
 	first, _ := w.build(w.by, state) // what is wrong with it, try says
 	urgent := classOf(first).urgent
 	if !urgent {
-		release, err := w.turns.take(ctx, target{string(w.account), string(w.token)})
+		release, err := w.turns.take(ctx, w.target)
 		if err != nil {
 			return Result{}, domain.Errorf(domain.CodeConflict, "too many others are changing the same thing; nothing was changed, try again")
 		}
@@ -146,13 +145,14 @@ func (w *write) run(ctx context.Context) (Result, error) {
 // place, and that this node has applied it.
 func (w *write) try(ctx context.Context) (_ Result, again bool, _ error) {
 	at := w.Revision()
-	state, last := w.proj.Directory.State(w.account, w.token)
+	state, last := w.proj.Directory.State(w.target)
 	now := w.now()
 	c, err := w.build(w.by, state)
 	w.command = c
 	if err != nil {
 		return Result{}, false, err
 	}
+	w.complete(&state, c, now)
 	event, err := domain.Decide(state, c, w.by.Authority, now)
 	if err != nil {
 		return Result{}, false, err
@@ -163,30 +163,26 @@ func (w *write) try(ctx context.Context) (_ Result, again bool, _ error) {
 		if err := w.proj.Current(ctx); err != nil {
 			return Result{}, false, domain.Errorf(domain.CodeStale, "there is nothing to change as far as this node knows, but it can't find out in time whether it is behind; ask for the same again")
 		}
-		if _, now := w.proj.Directory.State(w.account, w.token); now != last {
+		if _, now := w.proj.Directory.State(w.target); now != last {
 			return Result{}, true, nil
 		}
 		// No record will be void if the caller lost his rights meanwhile.
 		_, err := w.standing(w.by)
-		return Result{State: state, Revision: max(at, state.Token.Revision, state.Account.Revision)}, false, err
+		r := Result{State: state, Revision: max(at, state.Token.Revision, state.Account.Revision)}
+		if w.target.Type != "" {
+			r.last = last
+		}
+		return r, false, err
+	}
+	if err := w.unowned(event); err != nil {
+		return Result{}, false, err
 	}
 	if err := w.mayWrite(ctx, state, event); err != nil {
 		return Result{}, false, err
 	}
-	id, err := w.newEventID(now)
+	fact, data, err := w.fact(w.target, w.by, event, now)
 	if err != nil {
 		return Result{}, false, err
-	}
-	fact := &domain.Fact{
-		ID: id, Time: now, Actor: w.by.Authority.Actor, Authorised: w.by.Authority.At, Request: w.by.Request,
-		Account: w.account, Token: w.token, Event: event,
-	}
-	data := domain.Encode(fact)
-	if len(data) > domain.MaxEventSize {
-		return Result{}, false, domain.Errorf(domain.CodeTooLarge, "the change would take %d bytes; at most %d fit", len(data), domain.MaxEventSize)
-	}
-	if _, err := domain.Decode(data); err != nil { // stored, it would stop every node
-		return Result{}, false, fmt.Errorf("a fact that nodes could not read: %w", err)
 	}
 	out, again, err := w.append(ctx, fact, last, data)
 	if err != nil || again {
@@ -198,6 +194,48 @@ func (w *write) try(ctx context.Context) (_ Result, again bool, _ error) {
 	after, err := domain.Evolve(state, fact, out.Seq)
 	return Result{State: after, Revision: out.Seq, Changed: true}, false, err
 }
+
+// fact is the record of an event that was decided at now for the caller, and
+// its data. Errors: too_large.
+func (s *Service) fact(at domain.Target, by Caller, event domain.Event, now domain.Instant) (*domain.Fact, []byte, error) {
+	id, err := s.newEventID(now)
+	if err != nil {
+		return nil, nil, err
+	}
+	fact := &domain.Fact{
+		ID: id, Time: now, Actor: by.Authority.Actor, Authorised: by.Authority.At, Request: by.Request,
+		Account: at.Account, Token: at.Token, Event: event,
+	}
+	data := domain.Encode(fact)
+	if len(data) > domain.MaxEventSize {
+		return nil, nil, domain.Errorf(domain.CodeTooLarge, "the change would take %d bytes; at most %d fit", len(data), domain.MaxEventSize)
+	}
+	if _, err := domain.Decode(data); err != nil { // stored, it would stop every node
+		return nil, nil, fmt.Errorf("a fact that nodes could not read: %w", err)
+	}
+	return fact, data, nil
+}
+
+// complete fills in what c is decided upon beside its target, as this node
+// knows it.
+func (w *write) complete(s *domain.State, c domain.Command, now domain.Instant) {
+	d := w.proj.Directory
+	switch c := c.(type) {
+	case domain.IssueToken:
+		if c.Parent != "" {
+			s.Ancestors = d.Lineage(c.Account, c.Parent)
+		}
+	case domain.EditToken, domain.DisableToken, domain.RevokeToken:
+		s.LastManager = s.Token.Manages(now) && d.LastManager(w.target.Account, w.target.Token, now)
+	case domain.DefineType, domain.RemoveType:
+		s.Users = d.Users(domain.Dropped(c, s.Type), maxUsers)
+	case domain.OpenAccount, domain.EditAccount, domain.SuspendAccount, domain.ResumeAccount, domain.CloseAccount,
+		domain.EnableToken, domain.RotateToken, domain.RevealToken, domain.RetireSecrets, domain.ResealToken, domain.TellExpiry:
+	}
+}
+
+// maxUsers is how many tokens that use a type are looked for.
+const maxUsers = 11
 
 // append writes the fact and waits for this node's fold to say what became of
 // it. again means that it is certainly not stored.

@@ -46,10 +46,10 @@ func (w *world) meanwhile(r req) <-chan answer {
 
 func TestNoAfterlife(t *testing.T) {
 	for _, end := range []struct{ name, method, path, body string }{
-		{"revoked", "DELETE", "/v1/accounts/acme/tokens/actor", ""},
-		{"disabled", "POST", "/v1/accounts/acme/tokens/actor/disable", ""},
+		{"revoked", "DELETE", "/v1/accounts/acme/tokens/actor?force=true", ""},
+		{"disabled", "POST", "/v1/accounts/acme/tokens/actor/disable?force=true", ""},
 		{"rotated", "POST", "/v1/accounts/acme/tokens/actor/rotate", ""},
-		{"narrowed", "PATCH", "/v1/accounts/acme/tokens/actor", `{"permissions":{"allow":[{"resource":"/device","actions":["*"]}]}}`},
+		{"narrowed", "PATCH", "/v1/accounts/acme/tokens/actor?force=true", `{"permissions":{"allow":[{"resource":"/device","actions":["*"]}]}}`},
 		{"suspended", "POST", "/v1/accounts/acme/suspend", ""},
 	} {
 		t.Run(end.name, func(t *testing.T) {
@@ -242,7 +242,7 @@ func TestConflictAuthorisesAgain(t *testing.T) {
 	got := w.meanwhile(req{method: "PATCH", path: "/v1/accounts/acme/tokens/t", bearer: actor, body: `{"name":"late"}`})
 	<-there
 	w.must(w.root, "POST", "/v1/accounts/acme/tokens/t/disable", "")
-	w.must(w.root, "DELETE", "/v1/accounts/acme/tokens/actor", "")
+	w.must(w.root, "DELETE", "/v1/accounts/acme/tokens/actor?force=true", "")
 	release()
 	refusedWith(t, <-got, 403, "actor_revoked")
 }

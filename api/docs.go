@@ -123,7 +123,7 @@ func (h *handler) page(doc *huma.OpenAPI) []byte {
 
 func (rt *route) view(doc *huma.OpenAPI) docsOperation {
 	item := doc.Paths[rt.path]
-	op := map[string]*huma.Operation{"GET": item.Get, "POST": item.Post, "PATCH": item.Patch, "DELETE": item.Delete}[rt.method]
+	op := map[string]*huma.Operation{"GET": item.Get, "POST": item.Post, "PUT": item.Put, "PATCH": item.Patch, "DELETE": item.Delete}[rt.method]
 	o := docsOperation{Method: rt.method, Path: rt.path, Operation: op, NoBearer: rt.open}
 	if op.RequestBody != nil {
 		o.In = refName(op.RequestBody.Content["application/json"].Schema)

@@ -163,7 +163,7 @@ func TestEventStreamLeavesOutVoidRecords(t *testing.T) {
 	there, release := w.hold("token.issued")
 	got := w.meanwhile(req{method: "POST", path: "/v1/accounts/acme/tokens", bearer: actor, body: `{"id":"late"}`})
 	<-there
-	w.must(w.root, "DELETE", "/v1/accounts/acme/tokens/actor", "")
+	w.must(w.root, "DELETE", "/v1/accounts/acme/tokens/actor?force=true", "")
 	release()
 	<-got
 	w.issue("acme", `{"id":"next"}`)
@@ -173,11 +173,11 @@ func TestEventStreamLeavesOutVoidRecords(t *testing.T) {
 
 func TestEventStreamEndsWithItsToken(t *testing.T) {
 	for _, end := range []struct{ method, path, body string }{
-		{"DELETE", "/v1/accounts/acme/tokens/me", ""},
-		{"POST", "/v1/accounts/acme/tokens/me/disable", ""},
+		{"DELETE", "/v1/accounts/acme/tokens/me?force=true", ""},
+		{"POST", "/v1/accounts/acme/tokens/me/disable?force=true", ""},
 		{"POST", "/v1/accounts/acme/tokens/me/rotate", ""},
 		{"POST", "/v1/accounts/acme/suspend", ""},
-		{"PATCH", "/v1/accounts/acme/tokens/me", `{"permissions":{"deny":[{"resource":"/audit","actions":["ReadEvents"]}]}}`},
+		{"PATCH", "/v1/accounts/acme/tokens/me?force=true", `{"permissions":{"deny":[{"resource":"/audit","actions":["ReadEvents"]}]}}`},
 	} {
 		w := newWorld(t)
 		w.open("acme")

@@ -1,10 +1,13 @@
 package api
 
 import (
+	"cmp"
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,6 +19,14 @@ type HandlerConfig struct {
 	Version  string          // of this build, for /openapi.json and metrics; default "dev"
 	Stopping <-chan struct{} // closed when the server shuts down: event streams end at once, /readyz says so; may be nil
 	Logger   *slog.Logger    // default: the service's
+
+	// TrustedProxies are believed when they say, in X-Forwarded-For, where a
+	// request comes from. None: it comes from where the connection does.
+	TrustedProxies []netip.Prefix
+
+	// LeaksPerMinute is how many reports of leaked secrets are taken in a
+	// minute; default 60. Below 0 there is no such route.
+	LeaksPerMinute int
 }
 
 // handler is the whole door.
@@ -27,8 +38,9 @@ type handler struct {
 	ids     requestIDs
 	openapi []byte
 	docs    []byte
-	check   *route // POST /v1/check
-	none    *route // stands for requests that reach no route, in metrics
+	check   *route  // POST /v1/check
+	leaks   *bucket // nil: none are taken
+	none    *route  // stands for requests that reach no route, in metrics
 
 	revisions   revisions
 	metricsPage http.Handler
@@ -58,6 +70,9 @@ func NewHandler(s *Service, cfg HandlerConfig) http.Handler {
 	h.heartbeat, h.stall, h.recheck = heartbeat, stall, recheck
 	h.metricsPage = s.metrics.handler()
 	h.none.count = s.metrics.routeCounter(h.none.path, "")
+	if n := cmp.Or(cfg.LeaksPerMinute, leaksPerMinute); n > 0 {
+		h.leaks = newBucket(time.Minute/time.Duration(n), n)
+	}
 	h.routes = h.table()
 	h.register()
 	h.describe()
@@ -85,12 +100,39 @@ func (h *handler) register() {
 		}
 	}
 	for path, takes := range methods {
+		if wider := covering(methods, path); wider != "" {
+			h.registerBeside(path, slices.Concat(takes, methods[wider]))
+			continue
+		}
 		allow := strings.Join(append(takes, http.MethodOptions), ", ")
 		h.mux.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) { w.(*call).otherMethod(allow) })
 	}
 	h.mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		w.(*call).problem(errNoRoute)
 	})
+}
+
+// covering returns the path that takes path too, by a wildcard at its end; "":
+// none does.
+func covering(paths map[string][]string, path string) string {
+	at := strings.LastIndexByte(path, '/') + 1
+	for other := range paths {
+		if strings.LastIndexByte(other, '/')+1 == at && other[:at] == path[:at] && strings.HasPrefix(other[at:], "{") && path[at] != '{' {
+			return other
+		}
+	}
+	return ""
+}
+
+// registerBeside answers the methods that a path doesn't take, one by one: for
+// all at once, the mux could not tell the path from the wider one.
+func (h *handler) registerBeside(path string, takes []string) {
+	allow := strings.Join(append(takes, http.MethodOptions), ", ")
+	for _, m := range []string{http.MethodOptions, http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodConnect, http.MethodTrace} {
+		if !slices.Contains(takes, m) {
+			h.mux.HandleFunc(m+" "+path, func(w http.ResponseWriter, _ *http.Request) { w.(*call).otherMethod(allow) })
+		}
+	}
 }
 
 // ServeHTTP refuses paths that could be read in two ways before anything

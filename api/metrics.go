@@ -29,6 +29,7 @@ type metrics struct {
 	build         *prometheus.GaugeVec
 	fences        *prometheus.CounterVec
 	fenceSeconds  prometheus.Histogram
+	reuses        prometheus.Counter
 }
 
 func newMetrics(s *Service) *metrics {
@@ -50,6 +51,8 @@ func newMetrics(s *Service) *metrics {
 			Name: "hallpass_build_info", Help: "Always 1; the labels say which build runs."}, []string{"version", "go_version"}),
 		fences: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "hallpass_fences_total", Help: "Changes that waited for all nodes, by outcome: acknowledged by all, ran_out where a lease had to be waited for, or the code of why there is no receipt."}, []string{"outcome"}),
+		reuses: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "hallpass_secret_reuses_total", Help: "Tokens revoked because a secret that they had before was used to rotate them."}),
 		fenceSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "hallpass_fence_seconds", Help: "Time that changes waited for all nodes, from when this node had applied them, in seconds; those with a receipt.",
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 15, 20, 30}}),
@@ -58,15 +61,17 @@ func newMetrics(s *Service) *metrics {
 		Name: "hallpass_checks_total", Help: "Checks answered, by the code of the decision."}, []string{"code"})
 	for _, v := range []domain.Verdict{
 		domain.Granted, domain.UnknownSecret, domain.WasRevoked, domain.IsDisabled, domain.HasExpired,
-		domain.NotYetValid, domain.OnSuspended, domain.NoGrant, domain.Denied,
+		domain.NotYetValid, domain.OnSuspended, domain.NoGrant, domain.Denied, domain.WrongAddress, domain.OutsideHours, domain.OnlySessions,
 	} {
 		m.checks[v] = checks.WithLabelValues(string(v))
 	}
-	m.registry.MustRegister(checks, m.commands, m.conflicts, m.appendSeconds, m.subscribers, m.requests, m.build, m.fences, m.fenceSeconds,
+	m.registry.MustRegister(checks, m.commands, m.conflicts, m.appendSeconds, m.subscribers, m.requests, m.build, m.fences, m.fenceSeconds, m.reuses,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.registry.MustRegister(newStanding(s))
 	m.registerFold(s)
 	m.registerStream(s)
+	m.registerUsage(s)
+	s.reseals.register(m.registry)
 	return m
 }
 

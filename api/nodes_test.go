@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -89,7 +90,7 @@ func (m *peer) revoke(ctx context.Context, id domain.TokenID, wait Wait) (Result
 
 // code is what a check by the secret is refused with; "" if it is answered.
 func (m *peer) code(secret domain.Secret) domain.Code {
-	_, err := m.Check(secret, anyNeed)
+	_, err := m.Check(secret, anyNeed, netip.Addr{})
 	if err == nil {
 		return ""
 	}
@@ -273,7 +274,7 @@ func TestNothingToChangeIsSaidByWhoKnows(t *testing.T) {
 		t.Fatalf("got %+v, %v; want a change", again, err)
 	}
 	a.has(t, again.Revision)
-	if got, err := a.Check(secret, anyNeed); err == nil && got.Allowed() {
+	if got, err := a.Check(secret, anyNeed, netip.Addr{}); err == nil && got.Allowed() {
 		t.Errorf("a check answers %+v, %v", got, err)
 	}
 }

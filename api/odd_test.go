@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"hallpass/domain"
 	"hallpass/eventstore"
 	"hallpass/eventstore/eventstoretest"
 )
@@ -25,6 +26,13 @@ func (l *odd) Append(ctx context.Context, e eventstore.Entry) (eventstore.Seq, e
 		return 0, c
 	}
 	return l.Faulty.Append(ctx, e)
+}
+
+func (l *odd) AppendBatch(ctx context.Context, entries []eventstore.Entry) (eventstore.Seq, error) {
+	if c := l.conflict.Load(); c != nil {
+		return 0, c
+	}
+	return l.Faulty.AppendBatch(ctx, entries)
 }
 
 func (l *odd) Usage(ctx context.Context) (eventstore.Usage, error) {
@@ -48,7 +56,7 @@ func newOdd(t *testing.T) (*odd, *world) {
 func TestReplicaDamaged(t *testing.T) {
 	l, w := newOdd(t)
 	w.issue("root", `{"id":"t"}`)
-	_, last := w.proj.Directory.State("root", "t")
+	_, last := w.proj.Directory.State(domain.Target{Account: "root", Token: "t"})
 	for _, said := range []Seq{last - 1, 0} {
 		l.conflict.Store(&eventstore.ConflictError{Last: said})
 		p := refusedWith(t, w.as(w.root, "DELETE", "/v1/accounts/root/tokens/t", ""), 503, "replica_damaged")

@@ -53,6 +53,7 @@ func (h *handler) document() *huma.OpenAPI {
 			{Name: "use", Description: "What services ask on every request."},
 			{Name: "tokens", Description: "Managing tokens."},
 			{Name: "accounts", Description: "Managing accounts, the spaces in which token ids are unique."},
+			{Name: "catalog", Description: "Defining resource types: what grants and checks may name."},
 			{Name: "operations", Description: "For whoever runs the server."},
 		},
 		Components: &huma.Components{
@@ -78,7 +79,10 @@ func (h *handler) mend(schemas huma.Registry) {
 		p[field] = &huma.Schema{Description: p[field].Description, AnyOf: []*huma.Schema{{Ref: p[field].Ref}, {Type: "null"}}}
 	}
 	orNull("Decision", "grant")
+	orNull("Token", "last_used")
+	orNull("Whoami", "last_used")
 	orNull("EditToken", "permissions")
+	orNull("EditToken", "conditions")
 	asked := map[string]bool{}
 	for _, rt := range h.routes {
 		if rt.in != nil {
@@ -147,6 +151,12 @@ func (rt *route) describe(doc *huma.OpenAPI) {
 			Schema: &huma.Schema{Type: "string"},
 		})
 	}
+	if rt.once {
+		op.Parameters = append(op.Parameters, &huma.Param{
+			Name: onceHeader, In: "header", Description: "1 to 255 printable ASCII characters. The same request with the same key within 24 h is answered with what the first one made, without its secret and with Idempotency-Replayed: true; another body with it is refused. It counts for this kind of request by this bearer's token; where the body names an id, for that token alone.",
+			Schema: &huma.Schema{Type: "string"},
+		})
+	}
 	if rt.readOnly() && !rt.open {
 		op.Parameters = append(op.Parameters, &huma.Param{
 			Name: minRevisionHeader, In: "header", Description: "Answer from this revision on, or a newer one: waits for it, for 5 s at most, and is refused as stale without it.",
@@ -170,6 +180,9 @@ func (rt *route) describe(doc *huma.OpenAPI) {
 		}
 	}
 	op.Responses[strconv.Itoa(rt.success())] = rt.answer(schemas)
+	if rt.made {
+		op.Responses[strconv.Itoa(http.StatusCreated)] = rt.answer(schemas)
+	}
 	rt.refusals(op, schemas)
 	item := doc.Paths[rt.path]
 	if item == nil {
@@ -181,6 +194,8 @@ func (rt *route) describe(doc *huma.OpenAPI) {
 		item.Get = op
 	case http.MethodPost:
 		item.Post = op
+	case http.MethodPut:
+		item.Put = op
 	case http.MethodPatch:
 		item.Patch = op
 	case http.MethodDelete:
@@ -204,6 +219,9 @@ func (rt *route) answer(schemas huma.Registry) *huma.Response {
 		return r
 	}
 	r.Content["application/json"] = &huma.MediaType{Schema: schemas.Schema(reflect.TypeOf(rt.out), true, "")}
+	if rt.outType != "" { // where the client asks for it
+		r.Content[rt.outType] = &huma.MediaType{Schema: &huma.Schema{Type: "string"}}
+	}
 	if rt.open {
 		return r
 	}
@@ -213,6 +231,9 @@ func (rt *route) answer(schemas huma.Registry) *huma.Response {
 	}
 	if !rt.readOnly() {
 		r.Headers["Hallpass-Wait"] = &huma.Param{Description: "What was waited for.", Schema: &huma.Schema{Type: "string", Enum: []any{"all", "commit"}}}
+	}
+	if rt.once {
+		r.Headers["Idempotency-Replayed"] = &huma.Param{Description: "true where the answer is that of an earlier request.", Schema: &huma.Schema{Type: "string", Enum: []any{"true"}}}
 	}
 	if _, token := rt.out.(wire.Token); token {
 		r.Headers["ETag"] = &huma.Param{Description: "The token's revision in double quotes.", Schema: &huma.Schema{Type: "string"}}
@@ -229,7 +250,7 @@ func (rt *route) refusals(op *huma.Operation, schemas huma.Registry) {
 	if !rt.open {
 		codes = append(codes, string(codeInvalidRequest), string(codeNoCredential), string(domain.CodeUnauthorized),
 			string(domain.CodeStale), string(domain.CodeNotReady), string(codeBadPath), string(codeBadQuery), string(codeBadHeader), string(domain.CodeInvalid))
-		if rt.id != "check" && rt.id != "checks" && rt.id != "whoami" && rt.id != "catalog" {
+		if rt.id != "whoami" && rt.id != "catalog" {
 			codes = append(codes, string(domain.CodeForbidden))
 		}
 	}

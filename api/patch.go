@@ -42,8 +42,11 @@ func mergePatch(patch value, t *domain.Token, cmd *domain.EditToken) error {
 			cmd.ExpiresAt = b.patchTime(m.value, at)
 		case "permissions":
 			cmd.Permissions = b.patchPermissions(m.value, now.Permissions, at)
+		case "conditions":
+			cmd.Conditions = b.patchConditions(m.value, now.Conditions, at)
+		case "last_used": // as it was when it was read
 		default:
-			b.readOnly(m, now, at)
+			b.readOnly(m, reflect.ValueOf(now), at, "a token", "conditions, description, enabled, expires_at, name, not_before, permissions, tags")
 		}
 	}
 	return b.err()
@@ -110,14 +113,15 @@ func (b *binder) patchPermissions(v value, p wire.Permissions, at string) *domai
 	return &out
 }
 
-// readOnly refuses a field that can't be changed, unless it says what is so.
-func (b *binder) readOnly(m member, now wire.Token, at string) {
-	i, ok := fieldsOf(reflect.TypeFor[wire.Token]()).index[m.name]
+// readOnly refuses a field of what is now, an object of api/wire, that can't be
+// changed, unless it says what is so.
+func (b *binder) readOnly(m member, now reflect.Value, at, what, can string) {
+	i, ok := fieldsOf(now.Type()).index[m.name]
 	if !ok {
-		b.fault(at, "is no field of a token that can be changed; there are description, enabled, expires_at, name, not_before, permissions, tags")
+		b.fault(at, "is no field of %s that can be changed; there are %s", what, can)
 		return
 	}
-	field := reflect.ValueOf(now).Field(i)
+	field := now.Field(i)
 	if m.value.kind == null && field.Kind() == reflect.String && field.Len() == 0 { // it is left out of answers
 		return
 	}

@@ -24,6 +24,8 @@ const (
 	codeRevisionGone   domain.Code = "revision_unknown" // this node has not seen that revision
 	codeNoCredential   domain.Code = "missing_token"    // no credential at all
 	codeTooManyStreams domain.Code = "too_many_streams" // this node holds as many event streams as it takes
+	codeIncomplete     domain.Code = "incomplete"       // part of a bulk is done
+	codeRateLimited    domain.Code = "rate_limited"     // this node takes so many in a minute
 )
 
 // status is one row of the table below.
@@ -54,6 +56,10 @@ var statuses = map[domain.Code]status{
 	domain.CodeConflict:       {409, "Conflict", "Others kept changing the same thing, or a secret is in use."},
 	domain.CodeAccountClosed:  {409, "Account closed", "The account is closed for good."},
 	domain.CodeUpgrading:      {409, "Cluster upgrading", "A node can't read yet what the change would write; nothing was changed."},
+	domain.CodeLastManager:    {409, "Last manager", "No other token of the account could issue, edit and revoke its tokens; force does it all the same."},
+	domain.CodeTypeInUse:      {409, "Type in use", "Tokens name actions of the type; the detail names them."},
+	domain.CodeCountDiffers:   {409, "Count differs", "Other tokens match than the caller saw; nothing was changed."},
+	domain.CodeNotRevealable:  {409, "Not revealable", "The token's secrets are not kept: it was not issued as revealable."},
 	codeRevisionGone:          {409, "Revision unknown", "The stream has no such revision yet: resume from one that it gave."},
 	domain.CodePrecondition:   {412, "Precondition failed", "If-Match names another revision than the current one."},
 	codeBodyTooLarge:          {413, "Body too large", "A body has at most 1 MiB."},
@@ -61,13 +67,16 @@ var statuses = map[domain.Code]status{
 	domain.CodeInvalid:        {422, "Invalid", "Fields are not right; errors says which, and what would be."},
 	domain.CodeTooLarge:       {422, "Too large", "The change would not fit into one record."},
 	codeTooManyStreams:        {429, "Too many streams", "The token, or this node, holds as many event streams as it may; end one, or try again later."},
+	codeRateLimited:           {429, "Rate limited", "This node takes so many of these in a minute; Retry-After says when the next."},
 	domain.CodeInternal:       {500, "Internal error", "Something went wrong here; the request id finds it in the log."},
 	domain.CodeUnknown:        {503, "Outcome unknown", "It could not be learned in time whether the change happened; the detail names the event to look for."},
 	domain.CodeStale:          {503, "Stale", "This node can't vouch for being current, and refuses to answer rather than to be wrong."},
 	domain.CodeNotReady:       {503, "Not ready", "This node can't take the request yet; nothing was changed."},
+	codeIncomplete:            {503, "Incomplete", "Part of the tokens are revoked; the detail says how many. Ask for the same again, without expect, to revoke the others."},
 	domain.CodeNotFenced:      {503, "Not fenced", "The change is stored, but it could not be learned in time that no node can answer without it; ask for the same again, on any node."},
 	domain.CodeHistoryDiffers: {503, "History differs", "The change is stored, but a node holds another history of the stream; the detail names it."},
 	domain.CodeReplicaDamaged: {503, "Replica damaged", "The server that leads the stream contradicts what this node has applied; the detail names the event to look for."},
+	domain.CodeKeyMissing:     {503, "Key missing", "This node does not have the key that the secret is, or would be, sealed with."},
 	domain.CodeStreamFull:     {507, "Stream full", "The stream takes no more records, or none that give rights; nothing was changed."},
 }
 
@@ -79,8 +88,8 @@ func statusOf(c domain.Code) status {
 	return statuses[domain.CodeInternal]
 }
 
-// problem answers err: the only writer of errors.
-func (c *call) problem(err error) {
+// problemOf is err as it is answered.
+func (c *call) problemOf(err error) (wire.Problem, *domain.Error) {
 	e := c.h.svc.asError(err, c.id)
 	st := statusOf(e.Code)
 	p := wire.Problem{
@@ -96,22 +105,30 @@ func (c *call) problem(err error) {
 	if p.Detail == "" && len(p.Errors) > 0 {
 		p.Detail = p.Errors[0].Detail
 	}
+	return p, e
+}
+
+// problem answers err: the only writer of errors.
+func (c *call) problem(err error) {
+	p, e := c.problemOf(err)
 	h := c.Header()
 	if challenge := challengeFor(e.Code); challenge != "" {
 		h.Set("WWW-Authenticate", challenge)
 	}
-	switch st.http {
+	switch p.Status {
 	case http.StatusServiceUnavailable:
 		h.Set("Retry-After", "1")
 	case http.StatusTooManyRequests:
-		h.Set("Retry-After", "10")
+		if h.Get("Retry-After") == "" {
+			h.Set("Retry-After", "10")
+		}
 	}
 	body, _ := json.Marshal(p) // strings and numbers alone: it can't fail
 	h.Set("Content-Type", "application/problem+json")
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	h.Del("Etag")
-	c.WriteHeader(st.http)
+	c.WriteHeader(p.Status)
 	c.send(body)
 }
 

@@ -16,6 +16,10 @@ var tokenListParams = append([]param{
 	{name: "enabled", typ: "boolean", enum: []string{"true", "false"}, doc: "Tokens that are enabled, or that are not."},
 	{name: "expires_before", typ: "date-time", doc: "Tokens that expire before then."},
 	{name: "state", typ: "string", enum: []string{"active", "disabled", "revoked"}, doc: "Tokens in that state. Revoked tokens are shown only when asked for."},
+	{name: "kind", typ: "string", enum: []string{"api", "session", "all"}, doc: "Tokens of that kind; default api. Sessions are shown only when asked for."},
+	{name: "parent", typ: "string", doc: "Tokens that were derived from that one itself."},
+	unusedParam,
+	{name: "origin", typ: "string", doc: "Tokens that were made through that door."},
 }, pageParams...)
 
 func (c *call) listTokens() (reply, error) {
@@ -29,6 +33,9 @@ func (c *call) listTokens() (reply, error) {
 	var b binder
 	limit := c.limit(&b)
 	filter := c.tokenFilter(&b)
+	if filter.UnusedSince, err = c.unusedSince(&b); err != nil {
+		return reply{}, err
+	}
 	cursor, err := projections.ParseCursor(c.query["cursor"])
 	if err != nil {
 		cursorError(&b)
@@ -48,7 +55,7 @@ func (c *call) listTokens() (reply, error) {
 		var tokens []*domain.Token
 		tokens, cursor, more = c.h.svc.proj.Directory.Tokens(account, filter, cursor, p.room(tokenStep))
 		for _, t := range tokens {
-			if err := p.add(wireToken(t)); err != nil {
+			if err := p.add(c.wireToken(t)); err != nil {
 				return reply{}, err
 			}
 		}
@@ -57,7 +64,13 @@ func (c *call) listTokens() (reply, error) {
 }
 
 func (c *call) tokenFilter(b *binder) projections.Filter {
-	f := projections.Filter{Name: c.query["name"], State: c.query["state"]}
+	f := projections.Filter{Name: c.query["name"], State: c.query["state"], Parent: domain.TokenID(c.query["parent"]), Origin: c.query["origin"]}
+	switch c.query["kind"] {
+	case domain.KindSession.String():
+		f.Kind = domain.KindSession
+	case "all":
+		f.Kind = projections.AnyKind
+	}
 	if tag, ok := c.query["tag"]; ok {
 		f.TagKey, f.TagValue, f.HasTagValue = strings.Cut(tag, ":")
 		if f.TagKey == "" {
@@ -107,7 +120,7 @@ func (c *call) tokenEvents() (reply, error) {
 		return reply{}, err
 	}
 	at := c.h.svc.Revision()
-	state, _ := c.h.svc.proj.Directory.State(account, id)
+	state, _ := c.h.svc.proj.Directory.State(domain.Target{Account: account, Token: id})
 	if err := exists(state, account, id); err != nil {
 		return reply{}, err
 	}
@@ -164,20 +177,8 @@ func (c *call) unreadable(err error) error {
 
 func (c *call) whoami() (reply, error) {
 	return reply{
-		body:     wire.Whoami{Token: wireToken(c.by.Token), AccountState: c.by.Account.State.String()},
+		body:     wire.Whoami{Token: c.wireToken(c.by.Token), AccountState: c.by.Account.State.String()},
 		revision: c.by.Authority.At,
 		etag:     c.by.Token.Revision,
 	}, nil
-}
-
-func (c *call) catalog() (reply, error) {
-	out := wire.Catalog{Types: []wire.Type{}}
-	for _, t := range c.h.svc.catalog.Types {
-		typ := wire.Type{Name: t.Name, Description: t.Description, Actions: []wire.Action{}}
-		for _, a := range t.Actions {
-			typ.Actions = append(typ.Actions, wire.Action{Name: a.Name, Level: a.Level.String(), Description: a.Description})
-		}
-		out.Types = append(out.Types, typ)
-	}
-	return reply{body: out, revision: c.by.Authority.At}, nil
 }

@@ -31,23 +31,41 @@ type ServiceConfig struct {
 	// answered as unknown. The default of 20 s is well above the 4 to 9 s
 	// that a replicated stream needs to replace a killed leader.
 	WriteDeadline time.Duration
+
+	// Keyring returns what secrets are sealed with that may be shown again, as
+	// it stands at each call; nil: there is none. It may be called often, and
+	// at once. Default: there is none.
+	Keyring func() *Keyring
+
+	// AllowWeakSecrets takes secrets from other systems though they could be
+	// guessed.
+	AllowWeakSecrets bool
+
+	// FirstUses is what the projection's Config.FirstUsed notes into; nil: no
+	// use on this node ends older secrets.
+	FirstUses *projections.FirstUses
 }
 
 // Service is hallpass without HTTP: who is asking, what may be done, and the
 // one way to change anything. Its methods may be called at once from many
 // goroutines.
 type Service struct {
-	log      eventstore.Log
-	proj     *projections.Projection
-	now      func() domain.Instant
-	logger   *slog.Logger
-	deadline time.Duration
-	catalog  *domain.Catalog
-	metrics  *metrics
-	turns    *turns
-	capacity *capacity
-	stepDown stepDown
-	behind   behind
+	log       eventstore.Log
+	proj      *projections.Projection
+	now       func() domain.Instant
+	logger    *slog.Logger
+	deadline  time.Duration
+	keyring   func() *Keyring
+	allowWeak bool
+	metrics   *metrics
+	turns     *turns
+	capacity  *capacity
+	stepDown  stepDown
+	behind    behind
+	reseals   resealing
+
+	firstUses *projections.FirstUses
+	reuses    *bucket
 
 	randomMu sync.Mutex // guards random: a reader need not be safe for many
 	random   io.Reader
@@ -56,14 +74,17 @@ type Service struct {
 // NewService returns a service over cfg. It starts nothing.
 func NewService(cfg ServiceConfig) *Service {
 	s := &Service{
-		log:      cfg.Log,
-		proj:     cfg.Projection,
-		now:      cfg.Now,
-		random:   cfg.Random,
-		logger:   cfg.Logger,
-		deadline: cfg.WriteDeadline,
-		catalog:  domain.Builtin(),
-		turns:    newTurns(),
+		log:       cfg.Log,
+		proj:      cfg.Projection,
+		now:       cfg.Now,
+		random:    cfg.Random,
+		logger:    cfg.Logger,
+		deadline:  cfg.WriteDeadline,
+		keyring:   cfg.Keyring,
+		allowWeak: cfg.AllowWeakSecrets,
+		firstUses: cfg.FirstUses,
+		reuses:    newBucket(reuseEvery, reuseBurst),
+		turns:     newTurns(),
 	}
 	if s.now == nil {
 		s.now = cfg.Projection.Index.Now
@@ -76,6 +97,12 @@ func NewService(cfg ServiceConfig) *Service {
 	}
 	if s.deadline == 0 {
 		s.deadline = 20 * time.Second
+	}
+	if s.keyring == nil {
+		s.keyring = func() *Keyring { return nil }
+	}
+	if s.firstUses == nil {
+		s.firstUses = projections.NewFirstUses()
 	}
 	s.capacity = &capacity{log: s.log, logger: s.logger}
 	s.metrics = newMetrics(s)

@@ -13,20 +13,32 @@ import (
 func wireAccount(a domain.Account) wire.Account {
 	return wire.Account{
 		ID: string(a.ID), Name: a.Name, State: a.State.String(),
-		CreatedAt: a.CreatedAt.Time(), Revision: uint64(a.Revision),
+		CreatedAt: a.CreatedAt.Time(), Revision: uint64(a.Revision), ManagedBy: a.ManagedBy.String(),
 	}
 }
 
 func wireToken(t *domain.Token) wire.Token {
-	return wire.Token{
+	out := wire.Token{
 		Account: string(t.Account), ID: string(t.ID), Name: t.Name, Description: t.Description,
 		Tags: wireTags(t.Tags), Enabled: t.Enabled, State: t.State().String(), Kind: t.Kind.String(),
 		Immutable: t.Immutable, NotBefore: wireTime(t.NotBefore), ExpiresAt: wireTime(t.ExpiresAt),
-		Permissions: wirePermissions(t.Permissions), IssuedBy: issuer(t.IssuedBy),
+		Permissions: wirePermissions(t.Permissions), Conditions: wireConditions(t.Conditions),
+		Revealable: t.Revealable, Origin: t.Origin, Imported: t.Imported, IssuedBy: issuer(t.IssuedBy),
 		CreatedAt: t.CreatedAt.Time(), ModifiedAt: t.ModifiedAt.Time(),
 		Generation: t.Generation, Revision: uint64(t.Revision),
 		Reason: string(t.Reason.Code), ReasonText: t.Reason.Text,
 	}
+	if t.Parent != nil {
+		out.Parent = string(t.Parent.Token)
+	}
+	if len(t.Secrets) > 1 {
+		var until domain.Instant
+		for _, older := range t.Secrets[1:] {
+			until = max(until, older.Until)
+		}
+		out.Previous, out.Retires = wireTime(until), t.Secrets[0].Retires
+	}
+	return out
 }
 
 func wireTags(tags []domain.Tag) map[string]string {
@@ -91,9 +103,10 @@ func eventName(f *domain.Fact) string { return domain.EventName(f.Event.Type()) 
 
 // eventNames lists every name, for the filter of the event stream.
 var eventNames = []string{
-	"account.closed", "account.opened", "account.resumed", "account.suspended", "checkpoint", "genesis",
+	"account.closed", "account.edited", "account.opened", "account.resumed", "account.suspended", "checkpoint", "genesis",
 	"node.joined", "node.left",
-	"token.disabled", "token.edited", "token.enabled", "token.issued", "token.revoked", "token.rotated",
+	"token.disabled", "token.edited", "token.enabled", "token.expiring", "token.issued", "token.resealed", "token.retired",
+	"token.revealed", "token.revoked", "token.rotated", "type.defined", "type.removed",
 }
 
 // permissionsOf is p as the domain takes it; an unknown mode is a fault.

@@ -184,7 +184,7 @@ func TestStreamSaysWhyItEnds(t *testing.T) {
 		me := read[wire.Token](t, w.do(w.root, "POST", "/v1/accounts/acme/tokens", `{"id":"me",`+everything+`}`)).Secret
 		conn, s := w.follow(me)
 		defer conn.Close() //nolint:errcheck // a pipe
-		w.do(w.root, "DELETE", "/v1/accounts/acme/tokens/me", "")
+		w.do(w.root, "DELETE", "/v1/accounts/acme/tokens/me?force=true", "")
 		rest, err := io.ReadAll(s.lines)
 		if string(rest) != ": the token may no longer read events\n\n" || err != nil {
 			t.Errorf("%q, %v", rest, err)

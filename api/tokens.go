@@ -1,51 +1,6 @@
 package api
 
-import (
-	"net/http"
-
-	"hallpass/api/wire"
-	"hallpass/domain"
-)
-
-func (c *call) issueToken() (reply, error) {
-	account, err := c.account()
-	if err != nil {
-		return reply{}, err
-	}
-	var in wire.IssueToken
-	if err := c.readInto(&in); err != nil {
-		return reply{}, err
-	}
-	var b binder
-	cmd := domain.IssueToken{
-		Account: account, Token: domain.TokenID(in.ID), Name: in.Name, Description: in.Description,
-		Tags: tagsOf(in.Tags), Disabled: in.Enabled != nil && !*in.Enabled, Immutable: in.Immutable,
-		NotBefore: instantOf(in.NotBefore), ExpiresAt: instantOf(in.ExpiresAt),
-	}
-	if in.Permissions != nil {
-		cmd.Permissions = permissionsOf(&b, *in.Permissions, "/permissions")
-	}
-	if in.Kind != "" && in.Kind != domain.KindAPI.String() {
-		b.fault("/kind", "is api")
-	}
-	if err := b.err(); err != nil {
-		return reply{}, err
-	}
-	secret, err := c.h.svc.NewSecret()
-	if err != nil {
-		return reply{}, err
-	}
-	cmd.Digest = secret.Digest()
-	c.allowTime()
-	r, err := c.h.svc.Do(c.r.Context(), c.by, cmd, c.queryWait())
-	if err != nil {
-		return reply{}, c.stored(r, err)
-	}
-	rep := tokenReply(r)
-	rep.status = http.StatusCreated
-	rep.location = "/v1/accounts/" + string(account) + "/tokens/" + string(r.State.Token.ID)
-	return rep.showing(secret), nil
-}
+import "hallpass/domain"
 
 func (c *call) showToken() (reply, error) {
 	account, id, err := c.target()
@@ -56,11 +11,11 @@ func (c *call) showToken() (reply, error) {
 		return reply{}, err
 	}
 	at := c.h.svc.Revision()
-	state, _ := c.h.svc.proj.Directory.State(account, id)
+	state, _ := c.h.svc.proj.Directory.State(domain.Target{Account: account, Token: id})
 	if err := exists(state, account, id); err != nil {
 		return reply{}, err
 	}
-	return reply{body: wireToken(&state.Token), revision: at, etag: state.Token.Revision}, nil
+	return reply{body: c.wireToken(&state.Token), revision: at, etag: state.Token.Revision}, nil
 }
 
 // exists refuses what was never opened or issued.
@@ -84,7 +39,7 @@ func (c *call) editToken() (reply, error) {
 		return reply{}, err
 	}
 	return c.changeToken(account, id, m, c.queryWait(), func(by Caller, s domain.State, expect Seq) (domain.Command, error) {
-		cmd := domain.EditToken{Account: account, Token: id, Expect: expect}
+		cmd := domain.EditToken{Account: account, Token: id, Expect: expect, Force: c.forced()}
 		if t := &s.Token; t.Generation == 0 || t.Revoked || !by.Authority.May(account, cmd.Needs()) {
 			return cmd, nil // Decide refuses it, and says less than a look at the fields would
 		}
@@ -101,7 +56,7 @@ func (c *call) enableToken() (reply, error) {
 
 func (c *call) disableToken() (reply, error) {
 	return c.plainChange(func(a domain.AccountID, t domain.TokenID, expect Seq) domain.Command {
-		return domain.DisableToken{Account: a, Token: t, Expect: expect}
+		return domain.DisableToken{Account: a, Token: t, Expect: expect, Force: c.forced()}
 	})
 }
 
@@ -120,36 +75,6 @@ func (c *call) plainChange(build func(domain.AccountID, domain.TokenID, Seq) dom
 	})
 }
 
-func (c *call) rotateToken() (reply, error) {
-	account, id, m, err := c.matchedTarget()
-	if err != nil {
-		return reply{}, err
-	}
-	var in wire.Rotate
-	if err := c.readInto(&in); err != nil {
-		return reply{}, err
-	}
-	var b binder
-	wait := b.wait(in.Wait, c.query["wait"])
-	if in.Overlap < 0 || in.Overlap > domain.MaxOverlap/1000 {
-		b.fault("/overlap", "is 0 to %d seconds (30 days)", domain.MaxOverlap/1000)
-	}
-	if err := b.err(); err != nil {
-		return reply{}, err
-	}
-	secret, err := c.h.svc.NewSecret()
-	if err != nil {
-		return reply{}, err
-	}
-	rep, err := c.changeToken(account, id, m, wait, func(_ Caller, _ domain.State, expect Seq) (domain.Command, error) {
-		return domain.RotateToken{Account: account, Token: id, Expect: expect, Digest: secret.Digest(), Overlap: in.Overlap * 1000}, nil
-	})
-	if err != nil {
-		return reply{}, err
-	}
-	return rep.showing(secret), nil
-}
-
 func (c *call) revokeToken() (reply, error) {
 	account, id, m, err := c.matchedTarget()
 	if err != nil {
@@ -160,7 +85,7 @@ func (c *call) revokeToken() (reply, error) {
 		return reply{}, err
 	}
 	return c.changeToken(account, id, m, wait, func(_ Caller, _ domain.State, expect Seq) (domain.Command, error) {
-		return domain.RevokeToken{Account: account, Token: id, Expect: expect, Reason: reason}, nil
+		return domain.RevokeToken{Account: account, Token: id, Expect: expect, Reason: reason, Force: c.forced()}, nil
 	})
 }
 
@@ -178,33 +103,36 @@ func (c *call) changeToken(account domain.AccountID, id domain.TokenID, m matche
 	build func(by Caller, s domain.State, expect Seq) (domain.Command, error),
 ) (reply, error) {
 	c.allowTime()
-	r, err := c.h.svc.change(c.r.Context(), c.by, account, id, wait, func(by Caller, s domain.State) (domain.Command, error) {
+	r, err := c.h.svc.change(c.r.Context(), c.by, domain.Target{Account: account, Token: id}, wait, func(by Caller, s domain.State) (domain.Command, error) {
 		return build(by, s, m.expect(s.Token.Revision))
 	})
 	if err != nil {
 		return reply{}, m.retag(c.stored(r, err))
 	}
-	return tokenReply(r), nil
+	return c.tokenReply(r), nil
 }
 
-func tokenReply(r Result) reply {
-	t := wireToken(&r.State.Token)
+func (c *call) tokenReply(r Result) reply {
+	t := c.wireToken(&r.State.Token)
 	t.Receipt = wireReceipt(r.Receipt)
-	return reply{body: t, revision: r.Revision, etag: r.State.Token.Revision, wait: r.Wait}
+	return reply{body: t, revision: r.Revision, etag: r.State.Token.Revision, wait: r.Wait, changed: r.Changed}
 }
 
-// showing adds the secret to the token that is answered, this once.
-func (r reply) showing(secret domain.Secret) reply {
-	t := r.body.(wire.Token)
-	t.Secret = secret.Reveal()
-	r.body = t
-	return r
-}
+// forced tells whether a change is wanted though it leaves the account without
+// a token that could manage its tokens.
+func (c *call) forced() bool { return c.query["force"] == "true" }
+
+var forceParam = param{name: "force", typ: "boolean", enum: []string{"true", "false"},
+	doc: "true: though no other token of the account could issue, edit and revoke its tokens."}
 
 // may refuses what the caller may not do in the account.
 func (c *call) may(account domain.AccountID, n domain.Need) error {
-	if c.by.Authority.May(account, n) {
+	by := &c.by.Authority
+	switch {
+	case by.May(account, n):
 		return nil
+	case by.NoTokens && account == by.Actor.Account:
+		return domain.Errorf(domain.CodeForbidden, "the tokens of the account %s are managed by sessions alone, and this is none", account)
 	}
 	return domain.Errorf(domain.CodeForbidden, "this takes %s on %s in the account %s", n.Action, n.Resource, account)
 }

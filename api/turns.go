@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 	"sync"
+
+	"hallpass/domain"
 )
 
 // turns lets commands about one token or account be decided one after the
@@ -17,7 +19,7 @@ type turns struct {
 }
 
 // target is what a command changes; the token is empty for an account itself.
-type target struct{ account, token string }
+type target = domain.Target
 
 func newTurns() *turns { return &turns{queues: map[target][]chan struct{}{}} }
 

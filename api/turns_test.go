@@ -12,7 +12,7 @@ import (
 
 func TestTurnsComeInOrder(t *testing.T) {
 	q := newTurns()
-	at := target{"acme", "a"}
+	at := target{Account: "acme", Token: "a"}
 	release, err := q.take(t.Context(), at)
 	if err != nil {
 		t.Fatal(err)
@@ -31,7 +31,7 @@ func TestTurnsComeInOrder(t *testing.T) {
 		})
 		q.waitFor(at, i+2)
 	}
-	other, err := q.take(t.Context(), target{"acme", "b"})
+	other, err := q.take(t.Context(), target{Account: "acme", Token: "b"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func TestTurnsComeInOrder(t *testing.T) {
 
 func TestATurnThatIsGivenUpHoldsNobodyOff(t *testing.T) {
 	q := newTurns()
-	at := target{"acme", "a"}
+	at := target{Account: "acme", Token: "a"}
 	release, err := q.take(t.Context(), at)
 	if err != nil {
 		t.Fatal(err)

@@ -55,7 +55,8 @@ func classOf(c domain.Command) class {
 		return class{urgent: true, wait: WaitAll}
 	case domain.DisableToken:
 		return class{urgent: true, wait: WaitCommit}
-	case domain.OpenAccount, domain.ResumeAccount, domain.IssueToken, domain.EditToken, domain.EnableToken, domain.RotateToken:
+	case domain.OpenAccount, domain.EditAccount, domain.ResumeAccount, domain.IssueToken, domain.EditToken, domain.EnableToken, domain.RotateToken,
+		domain.RevealToken, domain.RetireSecrets, domain.ResealToken, domain.TellExpiry, domain.DefineType, domain.RemoveType:
 		return class{wait: WaitCommit}
 	}
 	return class{urgent: true, wait: WaitAll}
@@ -66,8 +67,9 @@ func bringsSecret(c domain.Command) bool {
 	switch c.(type) {
 	case domain.IssueToken, domain.RotateToken:
 		return true
-	case domain.OpenAccount, domain.SuspendAccount, domain.ResumeAccount, domain.CloseAccount,
-		domain.EditToken, domain.EnableToken, domain.DisableToken, domain.RevokeToken:
+	case domain.OpenAccount, domain.EditAccount, domain.SuspendAccount, domain.ResumeAccount, domain.CloseAccount,
+		domain.EditToken, domain.EnableToken, domain.DisableToken, domain.RevokeToken,
+		domain.RevealToken, domain.RetireSecrets, domain.ResealToken, domain.TellExpiry, domain.DefineType, domain.RemoveType:
 	}
 	return false
 }
@@ -95,6 +97,20 @@ func commandName(c domain.Command) string {
 		return "rotate_token"
 	case domain.RevokeToken:
 		return "revoke_token"
+	case domain.EditAccount:
+		return "edit_account"
+	case domain.RevealToken:
+		return "reveal_token"
+	case domain.RetireSecrets:
+		return "retire_secrets"
+	case domain.ResealToken:
+		return "reseal_token"
+	case domain.TellExpiry:
+		return "tell_expiry"
+	case domain.DefineType:
+		return "define_type"
+	case domain.RemoveType:
+		return "remove_type"
 	}
 	return "unknown"
 }
@@ -142,6 +158,9 @@ func (s *Service) settle(ctx context.Context, r *Result) error {
 
 // cause is the revision that made the target what it is.
 func (r *Result) cause() Seq {
+	if r.last != 0 {
+		return r.last
+	}
 	if r.State.Token.Revision != 0 {
 		return r.State.Token.Revision
 	}
@@ -161,12 +180,14 @@ func outcomeOf(r *projections.Receipt, err error) string {
 	return projections.Acknowledged.String()
 }
 
+func (c *call) allowTime() { c.h.svc.allowTime(c.ResponseWriter) }
+
 // allowTime gives the answer to a change the time that writing and a fence may
 // take: the server's own limit need not know how long leases are.
-func (c *call) allowTime() {
-	within := c.h.svc.deadline + c.h.svc.FenceDeadline() + answerTime
+func (s *Service) allowTime(w http.ResponseWriter) {
+	within := s.deadline + s.FenceDeadline() + answerTime
 	// It fails only where nothing limits the time of writing.
-	_ = http.NewResponseController(c.ResponseWriter).SetWriteDeadline(time.Now().Add(within))
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(within))
 }
 
 // answerTime is what sending an answer may take.

@@ -21,7 +21,7 @@ func TestAuthorizationCases(t *testing.T) {
 				if err != nil {
 					t.Fatalf("line %d: %v", q.Line, err)
 				}
-				d := domain.Authorize(&token, domain.AccountIsOpen, digest(1), n, now)
+				d := domain.Authorize(alone(&token), &open, digest(1), n, at(now))
 				if d.Verdict != q.Want {
 					t.Errorf("line %d: %s %s: got %s, want %s", q.Line, q.Action, q.Resource, d.Verdict, q.Want)
 				}
@@ -68,7 +68,7 @@ func TestStanding(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := domain.TokenNeed("ListTokens", "")
-			got := domain.Authorize(&c.token, c.account, c.secret, n, now)
+			got := domain.Authorize(alone(&c.token), &domain.Account{State: c.account}, c.secret, n, at(now))
 			if got.Verdict != c.want {
 				t.Errorf("got %s, want %s", got.Verdict, c.want)
 			}
@@ -104,7 +104,7 @@ func TestAuthorizeDoesNotAllocate(t *testing.T) {
 	token.Secrets = []domain.Held{{Digest: secret.Digest()}}
 	if got := testing.AllocsPerRun(100, func() {
 		d := secret.Digest()
-		if !domain.Authorize(&token, domain.AccountIsOpen, d, n, now).Allowed() {
+		if !domain.Authorize(alone(&token), &open, d, n, at(now)).Allowed() {
 			t.Fatal("refused")
 		}
 	}); got != 0 {

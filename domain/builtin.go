@@ -51,6 +51,7 @@ var builtinTypes = []TypeDef{
 		{"DeleteToken", LevelWrite, "Delete tokens."},
 		{"IntrospectToken", LevelRead, "Ask what a token may do."},
 		{"RevealToken", LevelWrite, "See again the secret of a token issued as revealable."},
+		{string(ActionGovern), LevelWrite, "Issue and reveal tokens that may do more than oneself; it must be named, no wildcard stands for it."},
 	}},
 	{"tenant", "A tenant of CrafterCMS Profile.", []ActionDef{
 		{"CREATE_TENANT", LevelWrite, "Create a tenant."},
@@ -65,6 +66,11 @@ var builtinTypes = []TypeDef{
 		{"SuspendAccount", LevelWrite, "Suspend an account."},
 		{"ResumeAccount", LevelWrite, "Resume a suspended account."},
 		{"CloseAccount", LevelWrite, "Close an account for good."},
+		{"UpdateAccount", LevelWrite, "Rename an account, or say who manages its tokens."},
+	}},
+	{"catalog", "The catalogue of resource types.", []ActionDef{
+		{"DefineType", LevelWrite, "Add or replace a resource type."},
+		{"RemoveType", LevelWrite, "Remove a resource type."},
 	}},
 	{"audit", "The records of the account.", []ActionDef{
 		{"ReadEvents", LevelRead, "Follow and read the account's events."},

@@ -2,6 +2,7 @@ package domain
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -41,19 +42,72 @@ type Catalog struct {
 	Types   []TypeDef
 	types   map[string]map[string]bool // type → its actions
 	actions map[string]ActionDef
+	levels  map[string]Level // of every action that there is or was
 }
 
 // NewCatalog returns the catalogue of those types.
 func NewCatalog(types []TypeDef) *Catalog {
-	c := &Catalog{Types: types, types: map[string]map[string]bool{}, actions: map[string]ActionDef{}}
-	for _, t := range types {
-		c.types[t.Name] = map[string]bool{}
-		for _, a := range t.Actions {
-			c.types[t.Name][a.Name] = true
-			c.actions[a.Name] = a
-		}
+	c := &Catalog{types: map[string]map[string]bool{}, actions: map[string]ActionDef{}, levels: map[string]Level{}}
+	for i := range types {
+		c.add(&types[i])
 	}
 	return c
+}
+
+// add puts a type into c, which nobody has seen yet. An action whose level is
+// known keeps it: of two records that give it different ones, the first counts.
+func (c *Catalog) add(t *TypeDef) {
+	def := TypeDef{t.Name, t.Description, slices.Clone(t.Actions)}
+	c.types[t.Name] = make(map[string]bool, len(t.Actions))
+	for i := range def.Actions {
+		a := &def.Actions[i]
+		if level, ok := c.levels[a.Name]; ok {
+			a.Level = level
+		}
+		c.levels[a.Name] = a.Level
+		c.types[t.Name][a.Name] = true
+		c.actions[a.Name] = *a
+	}
+	c.Types = append(c.Types, def)
+}
+
+// With returns c with a type added or replaced; a built-in one stays as it is.
+func (c *Catalog) With(t TypeDef) *Catalog { return c.changed(t.Name, &t) }
+
+// Without returns c without that type, unless it is built in. What levels its
+// actions had is not forgotten.
+func (c *Catalog) Without(name string) *Catalog { return c.changed(name, nil) }
+
+func (c *Catalog) changed(name string, to *TypeDef) *Catalog {
+	if _, ok := Builtin().types[name]; ok {
+		return c
+	}
+	n := NewCatalog(nil)
+	n.levels = maps.Clone(c.levels)
+	placed := false
+	for i := range c.Types {
+		t := &c.Types[i]
+		if t.Name == name {
+			if t, placed = to, true; t == nil {
+				continue
+			}
+		}
+		n.add(t)
+	}
+	if to != nil && !placed {
+		n.add(to)
+	}
+	return n
+}
+
+// Type returns the type of that name; nil if there is none.
+func (c *Catalog) Type(name string) *TypeDef {
+	for i := range c.Types {
+		if c.Types[i].Name == name {
+			return &c.Types[i]
+		}
+	}
+	return nil
 }
 
 // Builtin returns the catalogue that every stream starts with.

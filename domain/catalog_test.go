@@ -8,7 +8,7 @@ import (
 
 // The seed names five types and 36 actions; CrafterCMS Profile six for tenants.
 func TestBuiltinCatalogue(t *testing.T) {
-	want := map[string]int{"device": 11, "bucket": 9, "endpoint": 6, "dashboard": 5, "token": 5 + 2, "tenant": 6, "account": 4, "audit": 2}
+	want := map[string]int{"device": 11, "bucket": 9, "endpoint": 6, "dashboard": 5, "token": 5 + 3, "tenant": 6, "account": 5, "catalog": 2, "audit": 2}
 	levels := map[domain.Level]int{}
 	for _, typ := range domain.Builtin().Types {
 		if len(typ.Actions) != want[typ.Name] || typ.Description == "" {
@@ -25,7 +25,7 @@ func TestBuiltinCatalogue(t *testing.T) {
 	if len(want) != 0 {
 		t.Errorf("missing: %v", want)
 	}
-	if levels[domain.LevelList] != 8 || levels[domain.LevelRead] != 10 || levels[domain.LevelWrite] != 32 {
+	if levels[domain.LevelList] != 8 || levels[domain.LevelRead] != 10 || levels[domain.LevelWrite] != 36 {
 		t.Errorf("got %v", levels)
 	}
 }

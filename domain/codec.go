@@ -73,6 +73,9 @@ func Decode(data []byte) (*Fact, error) {
 	if r.why == "" && (f.Token != "") != strings.HasPrefix(typ, "token.") {
 		r.why = "Fact field 8 names a token where there is none, or none where there is one"
 	}
+	if r.why == "" && f.Event.Type() != typ {
+		r.why = "an older version of it could say the same"
+	}
 	if r.why == "" {
 		r.why = f.misfiled()
 	}

@@ -12,17 +12,18 @@ import (
 
 // allowsAllOf tells whether everything that q allows, p allows too. It never
 // says yes wrongly; it may say no where only several grants of p together
-// cover one resource pattern of q.
-func (p *Permissions) allowsAllOf(q *Permissions) bool {
+// cover one resource pattern of q. by tells the levels of actions; nil: the
+// built-in catalogue.
+func (p *Permissions) allowsAllOf(q *Permissions, by *Catalog) bool {
 	if p.equal(q) {
 		return true
 	}
-	return p.grantsAllOf(q) && len(p.deniesMissingIn(q)) == 0
+	return p.grantsAllOf(q, by) && len(p.deniesMissingIn(q, by)) == 0
 }
 
 // grantsAllOf is allowsAllOf without regard to p's deny grants.
-func (p *Permissions) grantsAllOf(q *Permissions) bool {
-	sets := actionSets(p.Allow)
+func (p *Permissions) grantsAllOf(q *Permissions, by *Catalog) bool {
+	sets := actionSets(p.Allow, by)
 	var hidden hiding
 	if p.Mode == FirstMatch {
 		hidden = hidingOf(p, q)
@@ -110,19 +111,19 @@ func hidingOf(p, q *Permissions) hiding {
 
 // deniesMissingIn returns those deny grants of p that touch something q allows
 // and that no deny grant of q covers.
-func (p *Permissions) deniesMissingIn(q *Permissions) []Grant {
+func (p *Permissions) deniesMissingIn(q *Permissions, by *Catalog) []Grant {
 	if len(p.Deny) == 0 {
 		return nil
 	}
 	var missing []Grant
-	sets := actionSets(q.Deny)
+	sets := actionSets(q.Deny, by)
 	for _, d := range p.Deny {
 		held := false
 		for k := range q.Deny {
 			held = held || q.Deny[k].Resource.Covers(d.Resource) && sets[k].coversAll(d.Actions)
 		}
 		if !held && slices.ContainsFunc(q.Allow, func(g Grant) bool {
-			return d.Resource.Overlaps(g.Resource) && overlapActions(d.Actions, g.Actions)
+			return d.Resource.Overlaps(g.Resource) && overlapActions(d.Actions, g.Actions, by)
 		}) {
 			missing = append(missing, d)
 		}
@@ -139,16 +140,18 @@ func (p *Permissions) equal(q *Permissions) bool {
 
 // actionSet is the actions of one grant, prepared for being asked often.
 type actionSet struct {
+	catalog       *Catalog
 	reads, writes bool // whole levels; both together are everything
 	listed        map[Action]bool
 	stems         map[string]bool // of "Read*": "Read"
 	lengths       [MaxAction + 1]bool
 }
 
-func actionSets(grants []Grant) []actionSet {
+func actionSets(grants []Grant, by *Catalog) []actionSet {
 	sets := make([]actionSet, len(grants))
 	for i := range grants {
 		s := &sets[i]
+		s.catalog = by.orBuiltin()
 		s.listed, s.stems = make(map[Action]bool, len(grants[i].Actions)), map[string]bool{}
 		for _, a := range grants[i].Actions {
 			s.listed[a] = true
@@ -173,7 +176,7 @@ func (s *actionSet) covers(a Action) bool {
 		return false
 	case a.isWildcard():
 		return s.stemOf(string(a[:len(a)-1]))
-	case a.named().Level == LevelWrite:
+	case s.catalog.named(a).Level == LevelWrite:
 		return s.writes || s.stemOf(string(a))
 	}
 	return s.reads || s.stemOf(string(a))
@@ -196,10 +199,10 @@ func (s *actionSet) stemOf(name string) bool {
 	return false
 }
 
-func overlapActions(a, b []Action) bool {
+func overlapActions(a, b []Action, by *Catalog) bool {
 	for _, x := range a {
 		for _, y := range b {
-			if x.overlaps(y) {
+			if x.overlaps(y, by.orBuiltin()) {
 				return true
 			}
 		}
@@ -209,14 +212,16 @@ func overlapActions(a, b []Action) bool {
 
 // overlaps tells whether some need may be covered by both. It may say yes
 // wrongly, never no.
-func (a Action) overlaps(b Action) bool {
+func (a Action) overlaps(b Action, by *Catalog) bool {
 	switch {
 	case a == b || a == "*" || b == "*":
 		return true
 	case !a.isSet():
-		return b.covers(a.named())
+		n := by.named(a)
+		return b.covers(&n)
 	case !b.isSet():
-		return a.covers(b.named())
+		n := by.named(b)
+		return a.covers(&n)
 	case a.isWildcard() && b.isWildcard():
 		x, y := string(a[:len(a)-1]), string(b[:len(b)-1])
 		return strings.HasPrefix(x, y) || strings.HasPrefix(y, x)
@@ -229,11 +234,11 @@ func (a Action) isSet() bool { return a.isWildcard() || a == ActionRead || a == 
 
 func (a Action) isWildcard() bool { return a != "" && a[len(a)-1] == '*' }
 
-// named returns the need for a, which is one name. A name outside the
-// catalogue counts as a write, as in a check.
-func (a Action) named() Need {
-	if def, ok := Builtin().actions[string(a)]; ok {
-		return Need{Action: def.Name, Level: def.Level}
+// named returns the need for a, which is one name. A name that never was in the
+// catalogue counts as a write, as in a check; one that was keeps its level.
+func (c *Catalog) named(a Action) Need {
+	if level, ok := c.levels[string(a)]; ok {
+		return Need{Action: string(a), Level: level}
 	}
 	return Need{Action: string(a), Level: LevelWrite}
 }

@@ -6,31 +6,44 @@ package domain
 // Errors are *Error; none holds a secret. What the actor may do comes first,
 // so that a refusal tells nothing about what exists.
 func Decide(s State, c Command, by Authority, now Instant) (Event, error) {
+	by.Catalog = s.Catalog
 	switch c := c.(type) {
-	case OpenAccount, SuspendAccount, ResumeAccount, CloseAccount:
+	case OpenAccount, EditAccount, SuspendAccount, ResumeAccount, CloseAccount:
 		return decideAccount(s, c, by)
+	case DefineType:
+		return decideDefine(s, c, by)
+	case RemoveType:
+		return decideRemove(s, c, by)
 	case IssueToken:
 		if err := mayToken(s, c, by); err != nil {
 			return nil, err
 		}
-		return decideIssue(s, c, by)
+		return decideIssue(&s, c, by, now)
 	case EditToken:
-		return onToken(s, c, by, c.Expect, func(t *Token) (Event, error) { return decideEdit(t, c, by) })
+		return onToken(s, c, by, c.Expect, func(*Token) (Event, error) { return decideEdit(&s, c, by, now) })
 	case EnableToken:
 		return onToken(s, c, by, c.Expect, func(t *Token) (Event, error) { return decideEnable(t, by) })
 	case DisableToken:
-		return onToken(s, c, by, c.Expect, decideDisable)
+		return onToken(s, c, by, c.Expect, func(*Token) (Event, error) { return decideDisable(&s, c, now) })
 	case RotateToken:
-		return onToken(s, c, by, c.Expect, func(t *Token) (Event, error) { return decideRotate(t, c, by, now) })
+		expect := c.Expect
+		if again, err := s.Token.didOnce(c.Once, now); again || err != nil {
+			expect = 0 // the token is not as the caller saw it because this was done already
+		}
+		return onToken(s, c, by, expect, func(t *Token) (Event, error) { return decideRotate(t, c, by, now) })
 	case RevokeToken:
-		return decideRevoke(s, c, by)
+		return decideRevoke(s, c, by, now)
+	case RevealToken:
+		return decideReveal(s, c, by)
+	case RetireSecrets, ResealToken, TellExpiry:
+		return decideUpkeep(s, c, by, now)
 	}
 	return nil, Errorf(CodeInternal, "a command of an unknown kind")
 }
 
 func decideAccount(s State, c Command, by Authority) (Event, error) {
-	id, _ := c.Target()
-	if !by.MayAccounts(c.Needs()) {
+	id := c.Target().Account
+	if !by.MayRoot(c.Needs()) {
 		return nil, Errorf(CodeForbidden, "this takes a token of the account root that has %s on %s", c.Needs().Action, c.Needs().Resource)
 	}
 	if o, ok := c.(OpenAccount); ok {
@@ -42,6 +55,15 @@ func decideAccount(s State, c Command, by Authority) (Event, error) {
 	}
 	var f faults
 	switch c := c.(type) {
+	case EditAccount:
+		e := AccountEdited{unlessSame(c.Name, s.Account.Name), unlessSame(c.ManagedBy, s.Account.ManagedBy)}
+		if e.Name != nil {
+			checkName(&f, *e.Name)
+		}
+		if e.ManagedBy != nil {
+			checkManagers(&f, id, *e.ManagedBy)
+		}
+		return unless(e == AccountEdited{}, e, f.err(), closed(s.Account))
 	case SuspendAccount:
 		r := checkReason(&f, c.Reason)
 		return unless(is == AccountIsSuspended, AccountSuspended{r}, f.err(), keepRoot(id), closed(s.Account))
@@ -50,7 +72,8 @@ func decideAccount(s State, c Command, by Authority) (Event, error) {
 	case CloseAccount:
 		r := checkReason(&f, c.Reason)
 		return unless(is == AccountIsClosed, AccountClosed{r}, f.err(), keepRoot(id))
-	case OpenAccount, IssueToken, EditToken, EnableToken, DisableToken, RotateToken, RevokeToken:
+	case OpenAccount, IssueToken, EditToken, EnableToken, DisableToken, RotateToken, RevokeToken,
+		RetireSecrets, RevealToken, ResealToken, TellExpiry, DefineType, RemoveType:
 	}
 	return nil, Errorf(CodeInternal, "not a command about accounts")
 }
@@ -75,12 +98,13 @@ func decideOpen(s State, c OpenAccount) (Event, error) {
 		f.add("/id", "an account id %s", why)
 	}
 	checkName(&f, c.Name)
+	checkManagers(&f, c.Account, c.ManagedBy)
 	if err := f.err(); err != nil {
 		return nil, err
 	}
 	switch s.Account.State {
 	case AccountIsAbsent:
-		return AccountOpened{c.Name}, nil
+		return AccountOpened{c.Name, c.ManagedBy}, nil
 	case AccountIsClosed:
 		return nil, closed(s.Account)
 	case AccountIsOpen, AccountIsSuspended:
@@ -88,36 +112,13 @@ func decideOpen(s State, c OpenAccount) (Event, error) {
 	return nil, Errorf(CodeExists, "the account %s exists", c.Account)
 }
 
-func decideIssue(s State, c IssueToken, by Authority) (Event, error) {
-	if s.Token.State() == TokenIsActive || s.Token.State() == TokenIsDisabled {
-		return nil, Errorf(CodeExists, "the account %s has a token %s; choose another id, edit that one, or revoke it first", c.Account, c.Token)
+func checkManagers(f *faults, id AccountID, m Managers) {
+	switch {
+	case m > SessionsOnly:
+		f.add("/tokens_managed_by", `is "any" or "sessions"`)
+	case m != AnyToken && id == RootAccount:
+		f.add("/tokens_managed_by", "the tokens of the account root are managed by any token that may: they are what opens sessions")
 	}
-	var f faults
-	if why := badID(string(c.Token)); why != "" {
-		f.add("/id", "a token id %s", why)
-	}
-	if c.Digest.IsZero() {
-		return nil, Errorf(CodeInternal, "a token is issued without a secret")
-	}
-	checkName(&f, c.Name)
-	checkDescription(&f, c.Description)
-	checkLife(&f, c.NotBefore, c.ExpiresAt)
-	tags := normalTags(&f, c.Tags)
-	p := normalPermissions(&f, c.Permissions)
-	if err := f.err(); err != nil {
-		return nil, err
-	}
-	p, err := by.handOut(p)
-	if err != nil {
-		return nil, err
-	}
-	return TokenIssued{
-		Generation: s.Token.Generation + 1,
-		Name:       c.Name, Description: c.Description, Tags: tags,
-		Enabled: !c.Disabled, Kind: KindAPI, Immutable: c.Immutable,
-		NotBefore: c.NotBefore, ExpiresAt: c.ExpiresAt,
-		Permissions: p, Digest: c.Digest,
-	}, nil
 }
 
 // onToken refuses what holds for every command on a live token, then decides.
@@ -125,7 +126,7 @@ func onToken(s State, c Command, by Authority, expect Seq, decide func(*Token) (
 	if err := mayToken(s, c, by); err != nil {
 		return nil, err
 	}
-	account, id := c.Target()
+	account, id := c.Target().Account, c.Target().Token
 	switch t := &s.Token; {
 	case t.State() == TokenIsAbsent:
 		return nil, noToken(account, id)
@@ -139,72 +140,12 @@ func onToken(s State, c Command, by Authority, expect Seq, decide func(*Token) (
 	return decide(&s.Token)
 }
 
-func decideEnable(t *Token, by Authority) (Event, error) {
-	if t.Enabled {
-		return nil, nil
-	}
-	if !by.outranks(t) {
-		return nil, escalation("enable a token")
-	}
-	return TokenEnabled{}, nil
-}
-
-func decideDisable(t *Token) (Event, error) {
-	return unless(!t.Enabled, TokenDisabled{})
-}
-
-func decideRotate(t *Token, c RotateToken, by Authority, now Instant) (Event, error) {
-	switch {
-	case c.Overlap < 0 || c.Overlap > MaxOverlap:
-		return nil, Invalid("/overlap", "an overlap is 0 to %d seconds (30 days)", MaxOverlap/1000)
-	case c.Digest.IsZero():
-		return nil, Errorf(CodeInternal, "a token is rotated without a secret")
-	case t.ExpiresAt != 0 && now >= t.ExpiresAt:
-		return nil, Invalid("/expires_at", "the token has expired; move expires_at first")
-	case !by.outranks(t):
-		return nil, escalation("take the secret of a token")
-	}
-	e := TokenRotated{Digest: c.Digest}
-	if c.Overlap == 0 {
-		return e, nil
-	}
-	e.PreviousUntil = now + Instant(c.Overlap)
-	if sooner(t.ExpiresAt, e.PreviousUntil) {
-		e.PreviousUntil = t.ExpiresAt
-	}
-	if n := len(rotated(t.Secrets, e, now)); n > MaxSecrets {
-		return nil, Errorf(CodeConflict, "a token has at most %d live secrets; rotate without overlap, or wait for the oldest to end", MaxSecrets)
-	}
-	return e, nil
-}
-
-// decideRevoke is open to retries: a token that is revoked already is no error.
-func decideRevoke(s State, c RevokeToken, by Authority) (Event, error) {
-	if !by.May(c.Account, c.Needs()) {
-		return nil, forbidden(c)
-	}
-	t := &s.Token
-	switch {
-	case s.Account.State == AccountIsAbsent:
-		return nil, noAccount(c.Account)
-	case t.State() == TokenIsAbsent:
-		return nil, noToken(c.Account, c.Token)
-	case t.Revoked:
-		return nil, nil
-	case c.Expect != 0 && c.Expect != t.Revision:
-		return nil, changed(t, c.Expect)
-	}
-	var f faults
-	r := checkReason(&f, c.Reason)
-	return unless(false, TokenRevoked{r}, f.err())
-}
-
 // mayToken says whether the actor may, and the account takes, a command about
 // one of its tokens.
 func mayToken(s State, c Command, by Authority) error {
-	account, _ := c.Target()
+	account := c.Target().Account
 	if !by.May(account, c.Needs()) {
-		return forbidden(c)
+		return forbidden(c, by)
 	}
 	if s.Account.State == AccountIsAbsent {
 		return noAccount(account)
@@ -212,8 +153,11 @@ func mayToken(s State, c Command, by Authority) error {
 	return closed(s.Account)
 }
 
-func forbidden(c Command) error {
-	account, _ := c.Target()
+func forbidden(c Command, by Authority) error {
+	account := c.Target().Account
+	if by.NoTokens && account == by.Actor.Account {
+		return Errorf(CodeForbidden, "the tokens of the account %s are managed by sessions alone, and this is none", account)
+	}
 	return Errorf(CodeForbidden, "this takes %s on %s in the account %s", c.Needs().Action, c.Needs().Resource, account)
 }
 

@@ -2,16 +2,17 @@ package domain
 
 import "slices"
 
-// decideEdit returns what of c differs from t as one event: TokenEnabled or
-// TokenDisabled where that is all, else TokenEdited.
-func decideEdit(t *Token, c EditToken, by Authority) (Event, error) {
-	e, err := difference(t, c)
+// decideEdit returns what of c differs from the token as one event: TokenEnabled
+// or TokenDisabled where that is all, else TokenEdited.
+func decideEdit(s *State, c EditToken, by Authority, now Instant) (Event, error) {
+	t := &s.Token
+	e, err := difference(s, c)
 	if err != nil {
 		return nil, err
 	}
 	after := *t
 	e.apply(&after)
-	if e.widens(t) {
+	if e.widens(t, by.Catalog) {
 		if e.Permissions != nil {
 			p, err := by.handOut(after.Permissions)
 			if err != nil {
@@ -23,9 +24,13 @@ func decideEdit(t *Token, c EditToken, by Authority) (Event, error) {
 			return nil, escalation("widen a token into one")
 		}
 	}
-	e.Narrows = e.Permissions != nil && !e.Permissions.allowsAllOf(&t.Permissions)
+	if err := s.keepManager(&after, c.Force, now); err != nil {
+		return nil, err
+	}
+	e.Narrows = e.Permissions != nil && !e.Permissions.allowsAllOf(&t.Permissions, by.Catalog) ||
+		e.Conditions != nil && !e.Conditions.covers(t.Conditions)
 	switch onlyEnabled := e.Name == nil && e.Description == nil && e.Tags == nil &&
-		e.NotBefore == nil && e.ExpiresAt == nil && e.Permissions == nil; {
+		e.NotBefore == nil && e.ExpiresAt == nil && e.Permissions == nil && e.Conditions == nil; {
 	case onlyEnabled && e.Enabled == nil:
 		return nil, nil
 	case onlyEnabled && *e.Enabled:
@@ -36,9 +41,10 @@ func decideEdit(t *Token, c EditToken, by Authority) (Event, error) {
 	return e, nil
 }
 
-// difference checks c's fields and keeps those that change t.
-func difference(t *Token, c EditToken) (TokenEdited, error) {
+// difference checks c's fields and keeps those that change the token.
+func difference(s *State, c EditToken) (TokenEdited, error) {
 	var f faults
+	t := &s.Token
 	if c.Name != nil {
 		checkName(&f, *c.Name)
 	}
@@ -49,9 +55,9 @@ func difference(t *Token, c EditToken) (TokenEdited, error) {
 		tags := normalTags(&f, *c.Tags)
 		c.Tags = &tags
 	}
-	if c.Permissions != nil {
-		p := normalPermissions(&f, *c.Permissions)
-		c.Permissions = &p
+	if c.ExpiresAt != nil && t.Parent != nil {
+		end := s.withinParent(&f, *c.ExpiresAt)
+		c.ExpiresAt = &end
 	}
 	e := TokenEdited{
 		Name:        unlessSame(c.Name, t.Name),
@@ -63,8 +69,23 @@ func difference(t *Token, c EditToken) (TokenEdited, error) {
 	if c.Tags != nil && !slices.Equal(*c.Tags, t.Tags) {
 		e.Tags = c.Tags
 	}
-	if c.Permissions != nil && !c.Permissions.equal(&t.Permissions) {
-		e.Permissions = c.Permissions
+	if c.Permissions != nil {
+		p := normalPermissions(&f, *c.Permissions, s.Catalog)
+		if !p.equal(&t.Permissions) {
+			e.Permissions = &p
+			if t.Parent != nil && len(f) == 0 {
+				s.belowParent(&f, &p)
+			}
+		}
+	}
+	if c.Conditions != nil {
+		conditions := normalConditions(&f, c.Conditions)
+		if conditions == nil {
+			conditions = &Conditions{}
+		}
+		if !conditions.equal(t.Conditions) {
+			e.Conditions = conditions
+		}
 	}
 	after := *t
 	e.apply(&after)
@@ -82,7 +103,7 @@ func unlessSame[T comparable](v *T, is T) *T {
 }
 
 // widens tells whether e gives t anything it lacks: rights, or time to use them.
-func (e TokenEdited) widens(t *Token) bool {
+func (e TokenEdited) widens(t *Token, by *Catalog) bool {
 	switch {
 	case e.Enabled != nil && *e.Enabled:
 		return true
@@ -90,8 +111,10 @@ func (e TokenEdited) widens(t *Token) bool {
 		return true
 	case e.ExpiresAt != nil && sooner(t.ExpiresAt, *e.ExpiresAt):
 		return true
+	case e.Conditions != nil && !t.Conditions.covers(e.Conditions):
+		return true
 	}
-	return e.Permissions != nil && !t.Permissions.allowsAllOf(e.Permissions)
+	return e.Permissions != nil && !t.Permissions.allowsAllOf(e.Permissions, by)
 }
 
 // handOut returns p with the actor's own denies added where they touch it, or
@@ -101,12 +124,16 @@ func (a Authority) handOut(p Permissions) (Permissions, error) {
 		return p, nil
 	}
 	var f faults
-	if !a.Permissions.grantsAllOf(&p) {
+	if !a.grantsAllOf(&p) || p.namesGovern("") && !a.unbounded() {
 		return p, escalation("hand out a grant")
 	}
-	p.Deny = append(slices.Clip(p.Deny), a.Permissions.deniesMissingIn(&p)...)
+	given := len(p.Deny)
+	p.Deny = append(slices.Clip(p.Deny), a.Permissions.deniesMissingIn(&p, a.Catalog)...)
+	for i := range a.Above {
+		p.Deny = append(p.Deny, a.Above[i].deniesMissingIn(&p, a.Catalog)...)
+	}
 	if len(p.Allow)+len(p.Deny) > MaxGrants {
-		f.add("/permissions/deny", "with the %d denies that the issuer passes on, the token would have over %d grants", len(a.Permissions.Deny), MaxGrants)
+		f.add("/permissions/deny", "with the %d denies that the issuer passes on, the token would have over %d grants", len(p.Deny)-given, MaxGrants)
 	}
 	return p, f.err()
 }
@@ -114,5 +141,5 @@ func (a Authority) handOut(p Permissions) (Permissions, error) {
 // outranks tells whether the actor may do all that t may, denies included. A
 // token always outranks itself.
 func (a Authority) outranks(t *Token) bool {
-	return a.Actor.IsOperator() || a.Permissions.allowsAllOf(&t.Permissions)
+	return a.Actor.IsOperator() || a.Actor == t.actor() || a.allowsAllOf(&t.Permissions)
 }

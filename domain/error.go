@@ -33,6 +33,11 @@ const (
 	CodeHistoryDiffers Code = "history_differs"   // nodes hold different histories of the same stream
 	CodeNotFenced      Code = "not_fenced"        // the change is stored, but some node may not have it yet
 	CodeReplicaDamaged Code = "replica_damaged"   // the stream's leader holds another history than most replicas
+	CodeLastManager    Code = "last_manager"      // nobody could manage the account's tokens any more
+	CodeTypeInUse      Code = "type_in_use"       // tokens name actions of the type
+	CodeNotRevealable  Code = "not_revealable"    // the token's secrets are not kept
+	CodeKeyMissing     Code = "key_missing"       // this node doesn't have the key that a secret is sealed with
+	CodeCountDiffers   Code = "count_differs"     // other tokens match than the caller saw
 	CodeUpgrading      Code = "cluster_upgrading" // some node can't read yet what the change would write
 )
 

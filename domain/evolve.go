@@ -1,6 +1,9 @@
 package domain
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Evolve returns s after the fact f, stored as record seq. An error means that
 // the record is impossible here; the follower stops at it. Void records are
@@ -17,11 +20,18 @@ func Evolve(s State, f *Fact, seq Seq) (State, error) {
 		return s, nil
 	case NodeJoined, NodeLeft, Checkpoint:
 		return s, nil
-	case AccountOpened, AccountSuspended, AccountResumed, AccountClosed:
+	case TypeDefined:
+		s.Type = &e.Def
+		return s, nil
+	case TypeRemoved:
+		s.Type = nil
+		return s, nil
+	case AccountOpened, AccountEdited, AccountSuspended, AccountResumed, AccountClosed:
 		return evolveAccount(s, f, seq)
 	case TokenIssued:
 		return issue(s, f, e, seq)
-	case TokenEdited, TokenEnabled, TokenDisabled, TokenRotated, TokenRevoked:
+	case TokenEdited, TokenEnabled, TokenDisabled, TokenRotated, TokenRevoked,
+		TokenRetired, TokenRevealed, TokenResealed, TokenExpiring:
 		return evolveToken(s, f, seq)
 	}
 	return s, impossible(f, "its type is not known")
@@ -36,7 +46,11 @@ func evolveAccount(s State, f *Fact, seq Seq) (State, error) {
 	switch e := f.Event.(type) {
 	case AccountOpened:
 		possible = is == AccountIsAbsent
-		*a = Account{ID: f.Account, Name: e.Name, State: AccountIsOpen, CreatedAt: f.Time}
+		*a = Account{ID: f.Account, Name: e.Name, State: AccountIsOpen, CreatedAt: f.Time, ManagedBy: e.ManagedBy}
+	case AccountEdited:
+		possible = is == AccountIsOpen || is == AccountIsSuspended
+		set(&a.Name, e.Name)
+		set(&a.ManagedBy, e.ManagedBy)
 	case AccountSuspended:
 		possible = is == AccountIsOpen
 		a.State = AccountIsSuspended
@@ -47,7 +61,8 @@ func evolveAccount(s State, f *Fact, seq Seq) (State, error) {
 		possible = is == AccountIsOpen || is == AccountIsSuspended
 		a.State = AccountIsClosed
 	case Genesis, TokenIssued, TokenEdited, TokenEnabled, TokenDisabled, TokenRotated, TokenRevoked,
-		NodeJoined, NodeLeft, Checkpoint:
+		TokenRetired, TokenRevealed, TokenResealed, TokenExpiring,
+		NodeJoined, NodeLeft, Checkpoint, TypeDefined, TypeRemoved:
 	}
 	if !possible {
 		return s, impossible(f, "its account is "+is.String())
@@ -72,7 +87,10 @@ func issue(s State, f *Fact, e TokenIssued, seq Seq) (State, error) {
 		Enabled: e.Enabled, Kind: e.Kind, Immutable: e.Immutable,
 		NotBefore: e.NotBefore, ExpiresAt: e.ExpiresAt, Permissions: e.Permissions,
 		IssuedBy: f.Actor, CreatedAt: f.Time, ModifiedAt: f.Time,
-		Secrets: []Held{{Digest: e.Digest}}, Revision: seq, Narrowed: t.Narrowed,
+		Secrets: []Held{{Digest: e.Digest, Sealed: e.Sealed}}, Revision: seq, Narrowed: t.Narrowed,
+		Parent: e.Parent, Conditions: e.Conditions, Revealable: e.Sealed != nil,
+		Told: noticeOf(e.ExpiresAt, f.Time), Origin: e.Origin, Imported: e.Imported,
+		Done: done(nil, e.Once, f.Time, seq),
 	}
 	return s, nil
 }
@@ -90,6 +108,9 @@ func evolveToken(s State, f *Fact, seq Seq) (State, error) {
 	case TokenEdited:
 		possible = !t.Immutable
 		e.apply(t)
+		if e.ExpiresAt != nil {
+			t.Told = noticeOf(t.ExpiresAt, f.Time)
+		}
 	case TokenEnabled:
 		possible = !t.Enabled && !t.Immutable
 		t.Enabled = true
@@ -99,10 +120,21 @@ func evolveToken(s State, f *Fact, seq Seq) (State, error) {
 	case TokenRotated:
 		possible = !t.Immutable
 		t.Secrets = rotated(t.Secrets, e, f.Time)
+		t.Done = done(t.Done, e.Once, f.Time, seq)
 	case TokenRevoked:
 		t.Revoked, t.Enabled, t.Reason, t.Secrets = true, false, e.Reason, nil
-	case Genesis, AccountOpened, AccountSuspended, AccountResumed, AccountClosed, TokenIssued,
-		NodeJoined, NodeLeft, Checkpoint:
+	case TokenRetired:
+		t.Secrets = retired(t.Secrets, e.Digest)
+	case TokenResealed:
+		t.Secrets = resealed(t.Secrets, e)
+		return s, nil
+	case TokenExpiring:
+		t.Told = e.Notice
+		return s, nil
+	case TokenRevealed:
+		return s, nil
+	case Genesis, AccountOpened, AccountEdited, AccountSuspended, AccountResumed, AccountClosed, TokenIssued,
+		NodeJoined, NodeLeft, Checkpoint, TypeDefined, TypeRemoved:
 	}
 	if !possible {
 		return s, impossible(f, "its token is "+is.String()+" or immutable")
@@ -119,6 +151,12 @@ func (e TokenEdited) apply(t *Token) {
 	set(&t.NotBefore, e.NotBefore)
 	set(&t.ExpiresAt, e.ExpiresAt)
 	set(&t.Permissions, e.Permissions)
+	if e.Conditions != nil {
+		t.Conditions = e.Conditions
+		if e.Conditions.IsZero() {
+			t.Conditions = nil
+		}
+	}
 }
 
 func set[T any](field *T, v *T) {
@@ -130,7 +168,7 @@ func set[T any](field *T, v *T) {
 // rotated returns the secrets after e: the new one first, then those that live
 // on, each until the sooner of its own end and e.PreviousUntil.
 func rotated(old []Held, e TokenRotated, at Instant) []Held {
-	secrets := []Held{{Digest: e.Digest}}
+	secrets := []Held{{Digest: e.Digest, Retires: e.Retires && e.PreviousUntil != 0, Sealed: e.Sealed}}
 	if e.PreviousUntil == 0 {
 		return secrets
 	}
@@ -143,6 +181,43 @@ func rotated(old []Held, e TokenRotated, at Instant) []Held {
 		}
 	}
 	return secrets
+}
+
+// retired returns the secrets without those older than the one that was used.
+func retired(old []Held, used Digest) []Held {
+	for i := range old {
+		if old[i].Digest == used {
+			secrets := slices.Clone(old[:i+1])
+			secrets[i].Retires = false
+			return secrets
+		}
+	}
+	return old
+}
+
+func resealed(old []Held, e TokenResealed) []Held {
+	secrets := slices.Clone(old)
+	for i := range secrets {
+		if secrets[i].Digest == e.Digest && secrets[i].Sealed != nil {
+			secrets[i].Sealed = &e.Sealed
+		}
+	}
+	return secrets
+}
+
+// done returns what was done before with what is done now at the front, as far
+// as it is remembered.
+func done(before []Done, now *Once, at Instant, seq Seq) []Done {
+	if now == nil {
+		return before
+	}
+	list := []Done{{*now, at, seq}}
+	for _, d := range before {
+		if len(list) < MaxDone && at-d.At < OnceFor {
+			list = append(list, d)
+		}
+	}
+	return list
 }
 
 func impossible(f *Fact, why string) error {

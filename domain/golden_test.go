@@ -8,6 +8,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -82,6 +83,71 @@ var goldens = map[string]domain.Fact{
 	"token.edited.1-never-expires": golden(domain.TokenEdited{ExpiresAt: new(domain.Instant(0))}),
 	"token.edited.1-permissions":   golden(domain.TokenEdited{Permissions: new(goldenPermissions)}),
 
+	"account.opened.2":         golden(domain.AccountOpened{Name: "Telenor", ManagedBy: domain.SessionsOnly}),
+	"account.edited.1":         golden(domain.AccountEdited{Name: new("Acme AG"), ManagedBy: new(domain.SessionsOnly)}),
+	"account.edited.1-any":     golden(domain.AccountEdited{ManagedBy: new(domain.AnyToken)}),
+	"account.edited.1-no-name": golden(domain.AccountEdited{Name: new("")}),
+
+	"token.issued.2": golden(domain.TokenIssued{
+		Generation: 2, Name: "for the night shift", Description: "By the gate.", Tags: []domain.Tag{{Key: "env", Value: "prod"}},
+		Enabled: true, Kind: domain.KindAPI, Immutable: true, NotBefore: 1_800_000_100_000, ExpiresAt: 1_900_000_000_123,
+		Permissions: goldenPermissions, Digest: goldenDigest,
+		Parent:     &domain.Link{Token: "line-4", Generation: 300},
+		Conditions: &goldenConditions, Sealed: &goldenSealed, Origin: "crafter", Imported: true, Once: &goldenOnce,
+	}),
+	"token.issued.2-session": golden(domain.TokenIssued{
+		Generation: 1, Enabled: true, Kind: domain.KindSession, Immutable: true, ExpiresAt: 1_800_003_600_000,
+		Permissions: domain.Permissions{Mode: domain.Union, Allow: []domain.Grant{{Resource: "/", Actions: []domain.Action{"*"}}}},
+		Digest:      goldenDigest,
+	}),
+	"token.issued.2-derived":    golden(goldenIssued(func(e *domain.TokenIssued) { e.Parent = &domain.Link{Token: "line-4"} })),
+	"token.issued.2-conditions": golden(goldenIssued(func(e *domain.TokenIssued) { e.Conditions = &domain.Conditions{Deny: goldenConditions.Deny} })),
+	"token.issued.2-window":     golden(goldenIssued(func(e *domain.TokenIssued) { e.Conditions = &domain.Conditions{Window: goldenWindow(0, 1, "UTC")} })),
+	"token.issued.2-midnight": golden(goldenIssued(func(e *domain.TokenIssued) {
+		e.Conditions = &domain.Conditions{Window: goldenWindow(1439, 0, "No/Where")}
+	})),
+	"token.issued.2-sealed":   golden(goldenIssued(func(e *domain.TokenIssued) { e.Sealed = &goldenSealed })),
+	"token.issued.2-origin":   golden(goldenIssued(func(e *domain.TokenIssued) { e.Origin = "thinger" })),
+	"token.issued.2-imported": golden(goldenIssued(func(e *domain.TokenIssued) { e.Imported = true })),
+	"token.issued.2-wider":    golden(goldenIssued(func(e *domain.TokenIssued) { e.Wider = true })),
+	"token.issued.2-once":     golden(goldenIssued(func(e *domain.TokenIssued) { e.Once = &goldenOnce })),
+
+	"token.edited.2": golden(domain.TokenEdited{
+		Name: new("new name"), Description: new("new description"), Tags: &[]domain.Tag{{Key: "k", Value: "v"}},
+		Enabled: new(true), NotBefore: new(domain.Instant(1_800_000_000_000)), ExpiresAt: new(domain.Instant(1_900_000_000_000)),
+		Permissions: new(goldenPermissions), Conditions: &goldenConditions, Narrows: true,
+	}),
+	"token.edited.2-conditions":    golden(domain.TokenEdited{Conditions: &domain.Conditions{Allow: goldenConditions.Allow}}),
+	"token.edited.2-no-conditions": golden(domain.TokenEdited{Conditions: &domain.Conditions{}}),
+
+	"token.rotated.2": golden(domain.TokenRotated{
+		Digest: goldenDigest, PreviousUntil: 1_800_000_060_000, Retires: true, Sealed: &goldenSealed, Once: &goldenOnce,
+	}),
+	"token.rotated.2-retires": golden(domain.TokenRotated{Digest: goldenDigest, PreviousUntil: 1_800_000_060_000, Retires: true}),
+	"token.rotated.2-sealed":  golden(domain.TokenRotated{Digest: goldenDigest, Sealed: &goldenSealed}),
+	"token.rotated.2-once":    golden(domain.TokenRotated{Digest: goldenDigest, Once: &goldenOnce}),
+
+	"token.revoked.2": golden(domain.TokenRevoked{Reason: goldenReason, Bulk: domain.BulkID{0xb0, 15: 0xbf}}),
+
+	"token.retired.1":  goldenOfNode(domain.TokenRetired{Digest: goldenDigest}),
+	"token.revealed.1": golden(domain.TokenRevealed{Digest: goldenDigest}),
+	"token.resealed.1": goldenOfNode(domain.TokenResealed{Digest: goldenDigest, Sealed: goldenSealed}),
+
+	"token.expiring.1":           goldenOfNode(domain.TokenExpiring{Notice: domain.In30Days}),
+	"token.expiring.1-in-7-days": goldenOfNode(domain.TokenExpiring{Notice: domain.In7Days}),
+	"token.expiring.1-in-1-day":  goldenOfNode(domain.TokenExpiring{Notice: domain.In1Day}),
+	"token.expiring.1-at-expiry": goldenOfNode(domain.TokenExpiring{Notice: domain.AtExpiry}),
+
+	"type.defined.1": goldenOfRoot(domain.TypeDefined{Def: domain.TypeDef{
+		Name: "robot", Description: "A robot.\nIt waves.", Actions: []domain.ActionDef{
+			{Name: "Wave", Level: domain.LevelWrite, Description: "Lift an arm."},
+			{Name: "ListRobots", Level: domain.LevelList},
+			{Name: "robot:look", Level: domain.LevelRead, Description: "Sehen, was er sieht – öfter."},
+		},
+	}}),
+	"type.defined.1-minimal": goldenOfRoot(domain.TypeDefined{Def: domain.TypeDef{Name: "r", Actions: []domain.ActionDef{{Name: "A", Level: domain.LevelList}}}}),
+	"type.removed.1":         goldenOfRoot(domain.TypeRemoved{Name: "robot"}),
+
 	"token.enabled.1":  golden(domain.TokenEnabled{}),
 	"token.disabled.1": golden(domain.TokenDisabled{}),
 
@@ -125,6 +191,47 @@ var (
 		Deny: []domain.Grant{{Resource: "/device/thermo1/reset", Actions: []domain.Action{"*"}}},
 	}
 )
+
+var (
+	goldenConditions = domain.Conditions{
+		Allow: []netip.Prefix{
+			netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("10.0.0.0/9"),
+			netip.MustParsePrefix("192.0.2.7/32"), netip.MustParsePrefix("2001:db8::/32"),
+		},
+		Deny:   []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("::/0")},
+		Window: goldenWindow(22*60, 6*60+30, "Europe/Zurich"),
+	}
+	goldenSealed = domain.Sealed{Key: "k_2027-01", Box: []byte("\x00nonce and ciphertext\xff")}
+	goldenOnce   = domain.Once{Key: [16]byte{0xc0, 15: 0xcf}, Request: [16]byte{0xd0, 15: 0xdf}}
+)
+
+func goldenWindow(from, to uint16, zone string) *domain.Window {
+	w := domain.NewWindow(from, to, zone)
+	return &w
+}
+
+// goldenIssued is the least of a token.issued, with a change.
+func goldenIssued(change func(*domain.TokenIssued)) domain.TokenIssued {
+	e := domain.TokenIssued{
+		Generation: 1, Enabled: true, Kind: domain.KindAPI, Permissions: domain.Permissions{Mode: domain.Union}, Digest: goldenDigest,
+	}
+	change(&e)
+	return e
+}
+
+// goldenOfNode is golden for what nodes do of themselves.
+func goldenOfNode(e domain.Event) domain.Fact {
+	f := golden(e)
+	f.Actor = domain.Actor{}
+	return f
+}
+
+// goldenOfRoot is golden for what stands under the account root.
+func goldenOfRoot(e domain.Event) domain.Fact {
+	f := golden(e)
+	f.Account = "root"
+	return f
+}
 
 // golden returns a fact with e and everything else of it filled in.
 func golden(e domain.Event) domain.Fact {
@@ -191,7 +298,7 @@ func TestEveryEventTypeHasAGoldenFile(t *testing.T) {
 			t.Errorf("%s has no golden file that is named by its type alone", typ)
 		}
 	}
-	if len(types) < 14 {
+	if len(types) < 21 {
 		t.Errorf("only %d types of event were found in the source", len(types))
 	}
 }

@@ -8,6 +8,13 @@ import (
 
 const now domain.Instant = 1_800_000_000_000
 
+var open = domain.Account{State: domain.AccountIsOpen}
+
+// alone is the lineage of a token that was derived from none.
+func alone(t *domain.Token) domain.Lineage { return domain.Lineage{Token: t} }
+
+func at(now domain.Instant) domain.Circumstances { return domain.Circumstances{Now: now} }
+
 func digest(n byte) domain.Digest { return domain.Digest{n} }
 
 var everything = domain.Permissions{
@@ -45,8 +52,8 @@ func (h *history) try(c domain.Command) (domain.Event, error) {
 	if err != nil || e == nil {
 		return e, err
 	}
-	account, token := c.Target()
-	f := domain.Fact{Time: h.now, Actor: h.by.Actor, Authorised: h.seq, Account: account, Token: token, Event: e}
+	target := c.Target()
+	f := domain.Fact{Time: h.now, Actor: h.by.Actor, Authorised: h.seq, Account: target.Account, Token: target.Token, Event: e}
 	next, err := domain.Evolve(h.state, &f, h.seq+1)
 	if err != nil {
 		h.Fatalf("%T was decided but can't be folded: %v", c, err)

@@ -2,6 +2,7 @@ package domain
 
 import (
 	"encoding/hex"
+	"net/netip"
 	"strings"
 	"time"
 )
@@ -26,6 +27,12 @@ func (f *Fact) Change() map[string]any {
 		c["stream"] = hex.EncodeToString(e.Stream[:])
 	case AccountOpened:
 		c["name"] = e.Name
+		if e.ManagedBy != AnyToken {
+			c["tokens_managed_by"] = e.ManagedBy.String()
+		}
+	case AccountEdited:
+		addView(c, "name", e.Name, same)
+		addView(c, "tokens_managed_by", e.ManagedBy, Managers.String)
 	case AccountSuspended:
 		addReason(c, e.Reason)
 	case AccountClosed:
@@ -42,6 +49,7 @@ func (f *Fact) Change() map[string]any {
 		c["expires_at"] = instantView(e.ExpiresAt)
 		c["permissions"] = permissionsView(e.Permissions)
 		c["digest"] = e.Digest.String()
+		addExtras(c, &e)
 	case TokenEdited:
 		addView(c, "name", e.Name, same)
 		addView(c, "description", e.Description, same)
@@ -50,14 +58,37 @@ func (f *Fact) Change() map[string]any {
 		addView(c, "not_before", e.NotBefore, instantView)
 		addView(c, "expires_at", e.ExpiresAt, instantView)
 		addView(c, "permissions", e.Permissions, permissionsView)
-		if e.Permissions != nil {
+		addView(c, "conditions", e.Conditions, conditionsView)
+		if e.Permissions != nil || e.Conditions != nil {
 			c["narrows"] = e.Narrows
 		}
 	case TokenRotated:
 		c["digest"] = e.Digest.String()
 		c["previous_until"] = instantView(e.PreviousUntil)
+		if e.Retires {
+			c["retire_on_first_use"] = true
+		}
+		addSealed(c, e.Sealed)
 	case TokenRevoked:
 		addReason(c, e.Reason)
+		if !e.Bulk.IsZero() {
+			c["bulk"] = e.Bulk.String()
+		}
+	case TokenRetired:
+		c["digest"] = e.Digest.String()
+	case TokenRevealed:
+		c["digest"] = e.Digest.String()
+	case TokenResealed:
+		c["digest"] = e.Digest.String()
+		addSealed(c, &e.Sealed)
+	case TokenExpiring:
+		c["days"] = e.Notice.Days()
+	case TypeDefined:
+		c["type"] = e.Def.Name
+		c["description"] = e.Def.Description
+		c["actions"] = actionsView(e.Def.Actions)
+	case TypeRemoved:
+		c["type"] = e.Name
 	case NodeJoined:
 		c["name"] = string(e.Name)
 		c["incarnation"] = e.Incarnation.String()
@@ -73,6 +104,54 @@ func (f *Fact) Change() map[string]any {
 	case AccountResumed, TokenEnabled, TokenDisabled:
 	}
 	return c
+}
+
+func addExtras(c map[string]any, e *TokenIssued) {
+	if e.Parent != nil {
+		c["parent"] = string(e.Parent.Token)
+		c["parent_generation"] = e.Parent.Generation
+	}
+	addView(c, "conditions", e.Conditions, conditionsView)
+	addSealed(c, e.Sealed)
+	if e.Origin != "" {
+		c["origin"] = e.Origin
+	}
+	if e.Imported {
+		c["imported"] = true
+	}
+	if e.Wider {
+		c["wider"] = true
+	}
+}
+
+// addSealed says which key a secret is kept under.
+func addSealed(c map[string]any, s *Sealed) {
+	if s != nil {
+		c["sealed_with"] = string(s.Key)
+	}
+}
+
+func conditionsView(d Conditions) map[string]any {
+	prefixes := func(list []netip.Prefix) []string {
+		view := make([]string, len(list))
+		for i, p := range list {
+			view[i] = p.String()
+		}
+		return view
+	}
+	c := map[string]any{"allow": prefixes(d.Allow), "deny": prefixes(d.Deny), "window": nil}
+	if w := d.Window; w != nil {
+		c["window"] = map[string]string{"from": Clock(w.From), "to": Clock(w.To), "zone": w.Zone}
+	}
+	return c
+}
+
+func actionsView(actions []ActionDef) []map[string]string {
+	view := make([]map[string]string, len(actions))
+	for i, a := range actions {
+		view[i] = map[string]string{"name": a.Name, "level": a.Level.String(), "description": a.Description}
+	}
+	return view
 }
 
 // addView adds view(*v) under key, unless v is nil.

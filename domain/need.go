@@ -17,7 +17,8 @@ const (
 
 // Need returns what a check for action on resource asks for. An action that
 // the catalogue doesn't know is refused with the nearest names, unless
-// unverified, and then counts as a write. Errors have code "invalid" and the
+// unverified, and then counts as a write, or by the level that it had while
+// the catalogue knew it. Errors have code "invalid" and the
 // pointers "/action" and "/resource".
 func (c *Catalog) Need(action, resource string, unverified bool) (Need, error) {
 	r, err := ParseResource(resource)
@@ -39,7 +40,9 @@ func (c *Catalog) Need(action, resource string, unverified bool) (Need, error) {
 	if !unverified {
 		return Need{}, Invalid("/action", "%s", c.unknownAction("", action))
 	}
-	return Need{Resource: r, Action: action, Level: LevelWrite}, nil
+	n := c.named(Action(action))
+	n.Resource = r
+	return n, nil
 }
 
 // TokenNeed is a management action on a token; an empty id means all of them.
@@ -50,6 +53,11 @@ func TokenNeed(action string, id TokenID) Need {
 // AccountNeed is a management action on an account; an empty id means all.
 func AccountNeed(action string, id AccountID) Need {
 	return builtinNeed(action, under("/account", string(id)))
+}
+
+// CatalogNeed is an action on a resource type of the catalogue.
+func CatalogNeed(action, typ string) Need {
+	return builtinNeed(action, under("/catalog", typ))
 }
 
 // AuditNeed is an action on the account's records.

@@ -54,6 +54,28 @@ func ParseSecret(s string) (Secret, error) {
 	return Secret{s}, nil
 }
 
+// MaxBearer bounds what a bearer presents, in bytes.
+const MaxBearer = 4096
+
+// ParseBearer returns s as what a bearer presents: a secret of ours, or one that
+// was brought along from elsewhere: 1 to MaxBearer printable ASCII characters
+// without spaces that don't look like a secret of ours. Its error has code
+// "invalid" and never holds any part of s.
+func ParseBearer(s string) (Secret, error) {
+	if strings.HasPrefix(s, secretPrefix) {
+		return ParseSecret(s)
+	}
+	if s == "" || len(s) > MaxBearer {
+		return Secret{}, Invalid("/secret", "a secret has 1 to %d characters", MaxBearer)
+	}
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] >= 0x7f {
+			return Secret{}, Invalid("/secret", "a secret is made of printable ASCII characters without spaces")
+		}
+	}
+	return Secret{s}, nil
+}
+
 // Digest returns the SHA-256 of the secret's text. It is on the path of every
 // check: a secret of the usual length costs no allocation.
 func (s Secret) Digest() Digest {

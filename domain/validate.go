@@ -10,7 +10,7 @@ import (
 
 // normalPermissions returns p with its resources in normal form and its mode
 // set, and adds what is wrong to f.
-func normalPermissions(f *faults, p Permissions) Permissions {
+func normalPermissions(f *faults, p Permissions, by *Catalog) Permissions {
 	switch p.Mode {
 	case 0:
 		p.Mode = Union
@@ -30,12 +30,12 @@ func normalPermissions(f *faults, p Permissions) Permissions {
 		f.add("/permissions", "a token has at most %d actions in all its grants; these are %d", MaxAllActions, actions)
 		return p
 	}
-	p.Allow = normalGrants(f, "/permissions/allow", p.Allow)
-	p.Deny = normalGrants(f, "/permissions/deny", p.Deny)
+	p.Allow = normalGrants(f, "/permissions/allow", p.Allow, by.orBuiltin())
+	p.Deny = normalGrants(f, "/permissions/deny", p.Deny, by.orBuiltin())
 	return p
 }
 
-func normalGrants(f *faults, at string, grants []Grant) []Grant {
+func normalGrants(f *faults, at string, grants []Grant, by *Catalog) []Grant {
 	if len(grants) == 0 {
 		return nil
 	}
@@ -55,7 +55,7 @@ func normalGrants(f *faults, at string, grants []Grant) []Grant {
 		}
 		if bad == "" {
 			for j, a := range g.Actions {
-				if why := Builtin().badGrantAction(a, r, g.Unverified); why != "" {
+				if why := by.badGrantAction(a, r, g.Unverified); why != "" {
 					f.add(fmt.Sprintf("%s/actions/%d", here, j), "%s", why)
 				}
 			}

@@ -11,28 +11,44 @@ const (
 
 // Void settles, the same on every node, whether the record of f counts: a
 // write that was authorised before its actor lost rights, and stored after,
-// does not. actor is the token and the account of f's actor as they stand just
-// before the record (zero for the operator), target the account that f is about.
+// does not. actor is the token, its ancestors and the account of f's actor as
+// they stand just before the record (zero for the operator), target the account
+// that f is about.
 func Void(f *Fact, actor State, target *Account) VoidReason {
-	if !f.Actor.IsOperator() {
-		if actor.Token.Generation != f.Actor.Generation ||
-			actor.Token.Narrowed > f.Authorised || actor.Account.Narrowed > f.Authorised {
-			return ActorNarrowed
-		}
+	if !f.Actor.IsOperator() && actor.narrowedSince(f.Actor.Generation, f.Authorised) {
+		return ActorNarrowed
 	}
 	if target.State != AccountIsClosed {
 		return ""
 	}
 	switch f.Event.(type) {
-	case TokenIssued, TokenEdited, TokenEnabled, TokenDisabled, TokenRotated:
+	case TokenIssued, TokenEdited, TokenEnabled, TokenDisabled, TokenRotated,
+		TokenRetired, TokenRevealed, TokenResealed, TokenExpiring:
 		return IntoClosed
-	case TokenRevoked, Genesis, AccountOpened, AccountSuspended, AccountResumed, AccountClosed,
-		NodeJoined, NodeLeft, Checkpoint:
+	case TokenRevoked, Genesis, AccountOpened, AccountEdited, AccountSuspended, AccountResumed, AccountClosed,
+		NodeJoined, NodeLeft, Checkpoint, TypeDefined, TypeRemoved:
 		// A revoke does no harm; an account's own records are guarded by the
-		// expected last sequence of its subject; a node's and a checkpoint are
-		// about no account.
+		// expected last sequence of its subject; the others are about no account.
 	}
 	return ""
+}
+
+// narrowedSince tells whether the token in that generation, an ancestor of it
+// or its account lost rights after that record.
+func (s *State) narrowedSince(generation uint64, authorised Seq) bool {
+	t := &s.Token
+	if t.Generation != generation || t.Narrowed > authorised || s.Account.Narrowed > authorised {
+		return true
+	}
+	for i := 0; t.Parent != nil; i++ {
+		if i == len(s.Ancestors) || !t.Parent.IsOf(s.Ancestors[i]) {
+			return true
+		}
+		if t = s.Ancestors[i]; t.Narrowed > authorised {
+			return true
+		}
+	}
+	return false
 }
 
 // Narrows tells whether e takes rights from the token or account of s, or may:
@@ -45,7 +61,15 @@ func Narrows(s State, e Event) bool {
 		return e.PreviousUntil == 0
 	case TokenEdited:
 		return e.narrows(&s.Token)
-	case Genesis, AccountOpened, AccountResumed, TokenIssued, TokenEnabled, NodeJoined, NodeLeft, Checkpoint:
+	case AccountEdited:
+		return e.ManagedBy != nil && *e.ManagedBy != AnyToken
+	case Genesis, AccountOpened, AccountResumed, TokenIssued, TokenEnabled, NodeJoined, NodeLeft, Checkpoint,
+		TokenRevealed, TokenResealed, TokenExpiring, TypeDefined, TypeRemoved:
+		return false
+	case TokenRetired:
+		// The first use of the new secret may be the very command that comes
+		// next: it must not be void for it. What the old one was authorised to
+		// do before it retired stands.
 		return false
 	}
 	return true

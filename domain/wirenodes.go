@@ -108,8 +108,16 @@ func (f *Fact) misfiled() string {
 		if f.Account != RootAccount {
 			return "Fact field 7 is not the account root"
 		}
-	case Genesis, AccountOpened, AccountSuspended, AccountResumed, AccountClosed,
-		TokenIssued, TokenEdited, TokenEnabled, TokenDisabled, TokenRotated, TokenRevoked:
+	case TypeDefined, TypeRemoved:
+		if f.Account != RootAccount {
+			return "Fact field 7 is not the account root"
+		}
+	case TokenRetired, TokenResealed, TokenExpiring:
+		if !f.Actor.IsOperator() {
+			return "Fact field 4 names an actor where there is none"
+		}
+	case Genesis, AccountOpened, AccountEdited, AccountSuspended, AccountResumed, AccountClosed,
+		TokenIssued, TokenEdited, TokenEnabled, TokenDisabled, TokenRotated, TokenRevoked, TokenRevealed:
 	}
 	return ""
 }

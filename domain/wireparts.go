@@ -104,13 +104,14 @@ func (w *writer) reason(n byte, v Reason) {
 	w.close(at)
 }
 
-// reason takes a required reason with one of the ReasonCodes.
-func (r *reader) reason(n byte) Reason {
-	if !r.has(n, wireBytes) {
-		r.missing(n)
+// reason takes a required reason with one of the ReasonCodes: field 1 wherever
+// there is one.
+func (r *reader) reason() Reason {
+	if !r.has(1, wireBytes) {
+		r.missing(1)
 		return Reason{}
 	}
-	o := r.enter(n, "Reason")
+	o := r.enter(1, "Reason")
 	v := Reason{ReasonCode(r.str(1)), r.str(2)}
 	if !slices.Contains(ReasonCodes, v.Code) {
 		r.fail(1, "is a value that this version does not know")

@@ -31,6 +31,12 @@ func (l *JetStream) Append(ctx context.Context, e Entry) (Seq, error) {
 	return l.append(ctx, message(e), e.Expect)
 }
 
+// append publishes msg until the outcome is known. A process that dies here
+// leaves the record stored or not; its next life finds it in the stream.
+func (l *JetStream) append(ctx context.Context, msg *nats.Msg, expect Seq) (Seq, error) {
+	return l.untilKnown(ctx, func() (Seq, outcome, error) { return l.publish(ctx, msg, expect) })
+}
+
 func message(e Entry) *nats.Msg {
 	return &nats.Msg{
 		Subject: string(e.Subject),
@@ -53,16 +59,15 @@ const (
 	inDoubt                     // stored or not; another try tells
 )
 
-// append publishes msg until the outcome is known. A process that dies here
-// leaves the record stored or not; its next life finds it in the stream.
-func (l *JetStream) append(ctx context.Context, msg *nats.Msg, expect Seq) (Seq, error) {
+// untilKnown repeats try, which publishes, until the outcome is known.
+func (l *JetStream) untilKnown(ctx context.Context, try func() (Seq, outcome, error)) (Seq, error) {
 	var last error
 	doubt, full := false, false
 	for pause := firstPause; ; pause = longer(pause) {
 		if err := cmp.Or(l.over(ctx), l.broken()); err != nil {
 			return 0, givenUp(err, last, doubt)
 		}
-		seq, out, err := l.publish(ctx, msg, expect)
+		seq, out, err := try()
 		switch {
 		case out == stored:
 			return seq, nil
@@ -115,9 +120,18 @@ func givenUp(why, last error, doubt bool) error {
 	return why
 }
 
-// publish sends msg once and waits for the answer, at most as long as an attempt
-// takes and not beyond the connection's life.
+// publish sends msg once and reads the answer.
 func (l *JetStream) publish(ctx context.Context, msg *nats.Msg, expect Seq) (Seq, outcome, error) {
+	data, out, err := l.request(ctx, msg)
+	if err != nil {
+		return 0, out, err
+	}
+	return answer(Subject(msg.Subject), data, expect)
+}
+
+// request sends msg once and waits for the answer, at most as long as an attempt
+// takes and not beyond the connection's life. The outcome is that of an error.
+func (l *JetStream) request(ctx context.Context, msg *nats.Msg) ([]byte, outcome, error) {
 	patience := attemptTimeout
 	if l.Settings().Replicas > 1 {
 		patience = replicatedAttemptTimeout
@@ -126,20 +140,27 @@ func (l *JetStream) publish(ctx context.Context, msg *nats.Msg, expect Seq) (Seq
 	defer cancel()
 	stop, err := l.link.whileUp(cancel)
 	if err != nil {
-		return 0, notTaken, err
+		return nil, notTaken, err
 	}
 	defer stop()
 	resp, err := l.nc.RequestMsgWithContext(ctx, msg)
+	if err != nil {
+		out, err := unsent(err)
+		return nil, out, err
+	}
+	return resp.Data, 0, nil
+}
+
+// unsent tells what is known of a message whose sending erred so.
+func unsent(err error) (outcome, error) {
 	switch {
-	case err == nil:
-		return answer(Subject(msg.Subject), resp.Data, expect)
 	case errors.Is(err, nats.ErrNoResponders), errors.Is(err, nats.ErrReconnectBufExceeded):
-		return 0, notTaken, err
+		return notTaken, err
 	case errors.Is(err, nats.ErrMaxPayload), errors.Is(err, nats.ErrBadSubject),
 		errors.Is(err, nats.ErrHeadersNotSupported):
-		return 0, refused, fmt.Errorf("eventstore: append: %w", err)
+		return refused, fmt.Errorf("eventstore: append: %w", err)
 	}
-	return 0, inDoubt, err
+	return inDoubt, err
 }
 
 // answer reads what JetStream says about a publish.
@@ -171,8 +192,12 @@ func answer(s Subject, data []byte, expect Seq) (Seq, outcome, error) {
 		server.JSStreamDuplicateMessageConflict, // an earlier try is
 		server.JSStreamExpectedLastSeqPerSubjectNotReady,
 		server.JSStreamTooManyRequests, server.JSClusterNotAvailErr, server.JSClusterNotLeaderErr,
-		server.JSStreamOfflineErr, server.JSNotEnabledErr, server.JSStreamSequenceNotMatchErr:
+		server.JSStreamOfflineErr, server.JSNotEnabledErr, server.JSStreamSequenceNotMatchErr,
+		server.JSAtomicPublishIncompleteBatchErr, // a message of the batch was lost, or its leader is
+		server.JSAtomicPublishTooManyInflight:
 		return 0, notTaken, ack.Error
+	case server.JSAtomicPublishContainsDuplicateMessageErr:
+		return 0, refused, errDuplicate
 	case server.JSStreamStoreFailedF, server.JSInsufficientResourcesErr,
 		server.JSAccountResourcesExceededErr, server.JSStorageResourcesExceededErr:
 		return 0, refused, fmt.Errorf("%w (%s)", ErrFull, ack.Error.Description)

@@ -20,12 +20,24 @@
 // Beside the stream, Bus carries messages between its nodes, as plain NATS
 // messages under hp.m.>. It promises nothing.
 //
+// The Shelf is a key-value bucket, hallpass-usage, that "nats kv" can read. It
+// is made when it is first needed, with as many replicas as the stream has. For
+// it, a credential that may do little needs to publish to
+// $KV.hallpass-usage.>, $JS.API.DIRECT.GET.KV_hallpass-usage, and
+// $JS.API.STREAM.INFO.KV_hallpass-usage and, to make it,
+// $JS.API.STREAM.CREATE.KV_hallpass-usage. Nothing but the shelf fails without.
+//
 // # Copies
 //
 // A stream of several replicas is read from one of them, which Reader.Replica
 // names. What servers say of a copy, that it is current or lacks nothing, is
 // no proof of it: one whose blocks were damaged says the same. Resync has a
 // stopped node's copy filled anew from the others.
+//
+// A batch is an atomic publish: up to 1000 records, each with its expectation,
+// that the server stages and stores, one behind the other, with the last one of
+// them. Its records carry Nats-Batch-Id and Nats-Batch-Sequence beside the rest.
+// A server alone that is killed in the middle completes the batch at its start.
 //
 // Records carry these headers: Nats-Msg-Id (the event's ULID),
 // Nats-Expected-Last-Subject-Sequence, and Hp-Type (the event's type, for

@@ -49,6 +49,45 @@ func TestFaultyAppends(t *testing.T) {
 	}
 }
 
+// A fault that is told for one entry of a batch is the whole batch's.
+func TestFaultyBatches(t *testing.T) {
+	for _, c := range []struct {
+		fault  eventstoretest.Fault
+		stored bool
+		is     error // nil: success, or a conflict
+	}{
+		{eventstoretest.None, true, nil},
+		{eventstoretest.LoseAck, true, eventstore.ErrUnknown},
+		{eventstoretest.Conflict, true, nil},
+		{eventstoretest.Repeat, true, nil},
+		{eventstoretest.LoseSend, false, eventstore.ErrUnknown},
+		{eventstoretest.Full, false, eventstore.ErrFull},
+	} {
+		log := eventstoretest.NewFaulty(eventstore.NewMemory(eventstore.MemoryConfig{}))
+		entries := []eventstore.Entry{eventstoretest.NewEntry(subject, 0, nil), eventstoretest.NewEntry(subject+"2", 0, nil)}
+		log.OnAppend(func(e eventstore.Entry) eventstoretest.Fault {
+			if e.Subject == entries[1].Subject {
+				return c.fault
+			}
+			return eventstoretest.None
+		})
+		told := map[eventstore.Subject]eventstore.Seq{}
+		log.OnStored(func(e eventstore.Entry, seq eventstore.Seq) { told[e.Subject] = seq })
+		seq, err := log.AppendBatch(t.Context(), entries)
+		var conflict *eventstore.ConflictError
+		if errors.As(err, &conflict) && c.fault == eventstoretest.Conflict {
+			seq, err = conflict.Last, nil
+		}
+		if !errors.Is(err, c.is) || err == nil && seq != 3 {
+			t.Errorf("fault %d: %d, %v", c.fault, seq, err)
+		}
+		last, _ := log.Last(t.Context())
+		if (last == 3) != c.stored || (told[entries[0].Subject] == 2 && told[entries[1].Subject] == 3) != c.stored || last != 1 && last != 3 {
+			t.Errorf("fault %d: the log ends at %d, OnStored said %v", c.fault, last, told)
+		}
+	}
+}
+
 func TestFaultyReaders(t *testing.T) {
 	ctx := eventstoretest.Context(t)
 	log := eventstoretest.NewFaulty(eventstore.NewMemory(eventstore.MemoryConfig{}))

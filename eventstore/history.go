@@ -25,7 +25,7 @@ func (l *JetStream) History(ctx context.Context, s Subject, after Seq, limit int
 		if err := l.over(ctx); err != nil {
 			return nil, err
 		}
-		batch, more, err := l.historyBatch(ctx, s, after, min(limit-len(out), historyBatch))
+		batch, more, err := l.directBatch(ctx, streamName, string(s), after, min(limit-len(out), historyBatch))
 		if err != nil {
 			return nil, fmt.Errorf("eventstore: history of %s: %w", s, err)
 		}
@@ -38,8 +38,9 @@ func (l *JetStream) History(ctx context.Context, s Subject, after Seq, limit int
 	return out, nil
 }
 
-// historyBatch asks for up to n records of s; more: the server has others.
-func (l *JetStream) historyBatch(ctx context.Context, s Subject, after Seq, n int) (out []Record, more bool, err error) {
+// directBatch asks a stream for up to n messages under a subject, which may be
+// a pattern; more: the server has others.
+func (l *JetStream) directBatch(ctx context.Context, stream, subject string, after Seq, n int) (out []Record, more bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
 	defer cancel()
 	stop, err := l.link.whileUp(cancel)
@@ -47,7 +48,7 @@ func (l *JetStream) historyBatch(ctx context.Context, s Subject, after Seq, n in
 		return nil, false, err
 	}
 	defer stop()
-	req, err := json.Marshal(server.JSApiMsgGetRequest{Seq: uint64(after) + 1, NextFor: string(s), Batch: n})
+	req, err := json.Marshal(server.JSApiMsgGetRequest{Seq: uint64(after) + 1, NextFor: subject, Batch: n})
 	if err != nil {
 		return nil, false, err
 	}
@@ -57,7 +58,7 @@ func (l *JetStream) historyBatch(ctx context.Context, s Subject, after Seq, n in
 		return nil, false, err
 	}
 	defer sub.Unsubscribe() //nolint:errcheck // the connection is gone, and the subscription with it
-	if err := l.nc.PublishRequest(fmt.Sprintf(server.JSDirectMsgGetT, streamName), inbox, req); err != nil {
+	if err := l.nc.PublishRequest(fmt.Sprintf(server.JSDirectMsgGetT, stream), inbox, req); err != nil {
 		return nil, false, err
 	}
 	for {

@@ -27,6 +27,7 @@ type JetStream struct {
 	link      *link                // of nc
 	stream    [16]byte
 	clientURL string // of an embedded server; "": none
+	shelf     shelf
 
 	settings atomic.Pointer[knownSettings]
 	avoidOwn atomic.Int64 // until when readers don't prefer this process's server, in Unix ns
@@ -59,6 +60,7 @@ func open(ctx context.Context, logger *slog.Logger, d dialer, c choice) (*JetStr
 		logger: logger, dial: d, stop: func() {}, free: func() (int64, bool) { return 0, false }, broken: c.broken, member: c.member,
 		readers: map[*reader]struct{}{}, closing: make(chan struct{}),
 	}
+	l.shelf.log = l
 	err := l.untilAnswered(ctx, "connect to NATS", func() error {
 		var err error
 		l.nc, l.link, err = d.connectLasting(logger)

@@ -81,13 +81,21 @@ func askInfo(ctx context.Context, nc *nats.Conn) (*streamInfo, error) {
 
 // askRecord returns record seq as the stream's leader has it.
 func askRecord(ctx context.Context, nc *nats.Conn, seq uint64) (*server.StoredMsg, error) {
+	return askOne(ctx, nc, server.JSApiMsgGetRequest{Seq: seq})
+}
+
+// askLast returns the newest record of s as the stream's leader has it.
+func askLast(ctx context.Context, nc *nats.Conn, s Subject) (*server.StoredMsg, error) {
+	return askOne(ctx, nc, server.JSApiMsgGetRequest{LastFor: string(s)})
+}
+
+func askOne(ctx context.Context, nc *nats.Conn, req server.JSApiMsgGetRequest) (*server.StoredMsg, error) {
 	var resp server.JSApiMsgGetResponse
-	err := ask(ctx, nc, fmt.Sprintf(server.JSApiMsgGetT, streamName), server.JSApiMsgGetRequest{Seq: seq}, &resp)
-	if err != nil {
+	if err := ask(ctx, nc, fmt.Sprintf(server.JSApiMsgGetT, streamName), req, &resp); err != nil {
 		return nil, err
 	}
 	if resp.Message == nil {
-		return nil, fmt.Errorf("record %d: an answer without a message", seq)
+		return nil, errors.New("an answer without a message")
 	}
 	return resp.Message, nil
 }

@@ -34,6 +34,12 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	if dir := os.Getenv(childBatches); dir != "" {
+		if err := batchForEver(dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
 	if dir := os.Getenv(childDir); dir != "" {
 		if err := appendForEver(dir); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -111,7 +117,7 @@ func TestKill(t *testing.T) {
 	var stream [16]byte
 	for round := range rounds {
 		before := len(acked)
-		killOnce(t, dir, time.Duration(rand.IntN(60))*time.Millisecond, acked)
+		killOnce(t, childDir, dir, time.Duration(rand.IntN(60))*time.Millisecond, acked)
 		if len(acked) == before {
 			t.Fatalf("round %d: the child acknowledged nothing", round)
 		}
@@ -128,16 +134,16 @@ func TestKill(t *testing.T) {
 	t.Logf("%d rounds, %d records acknowledged, none lost", rounds, len(acked))
 }
 
-// killOnce runs the child until it has acknowledged something and after more
+// killOnce runs the child, which the variable tells what to do, until it has acknowledged something and after more
 // has passed, kills it, and adds what it acknowledged to acked.
-func killOnce(t *testing.T, dir string, after time.Duration, acked map[eventstore.Seq]string) {
+func killOnce(t *testing.T, variable, dir string, after time.Duration, acked map[eventstore.Seq]string) {
 	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), exe)
-	cmd.Env = append(os.Environ(), childDir+"="+dir)
+	cmd.Env = append(os.Environ(), variable+"="+dir)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, err := cmd.StdoutPipe()

@@ -43,6 +43,17 @@ type Log interface {
 	//   - any other: e is not stored.
 	Append(ctx context.Context, e Entry) (Seq, error)
 
+	// AppendBatch stores all entries or none, in their order and with no other
+	// record between them, and returns the place of the last. They are 1 to
+	// MaxBatch, of distinct subjects and ids. Readers may see the first of them
+	// before the others are there; a process that dies in the middle leaves all
+	// or none. It retries as Append does, and errs as Append does; a
+	// *ConflictError names one of the subjects at fault, or none where the
+	// server didn't say which. A batch that is stored already is told by its
+	// place, or by a *ConflictError once a subject of it has moved on or the log
+	// has forgotten the ids (2 minutes).
+	AppendBatch(ctx context.Context, entries []Entry) (last Seq, _ error)
+
 	// Barrier appends a record that is no fact on hp.l.<node> and returns its
 	// place. It states no expectation and is tried once. The record leaves the
 	// log after Settings().BarrierTTL(), and its place stays empty. An error
@@ -68,6 +79,9 @@ type Log interface {
 	Settings() Settings
 
 	Bus
+
+	// Shelf returns the values kept beside the log.
+	Shelf() Shelf
 
 	// Close ends the log and all its readers and listeners.
 	Close() error
@@ -97,6 +111,10 @@ type Usage struct {
 	FreeTold bool   // whether Free can be told: there is such a copy
 }
 
+// MaxBatch is how many entries a batch has at most. Servers may be set to take
+// fewer, and then refuse.
+const MaxBatch = 1000
+
 // What Append and readers may answer.
 var (
 	ErrUnknown = errors.New("eventstore: the outcome of the append is unknown")
@@ -107,10 +125,13 @@ var (
 
 // ConflictError says that a subject's last record isn't the expected one.
 type ConflictError struct {
-	Subject Subject
-	Last    Seq // what it is, if the server said so; else 0
+	Subject Subject // "": one of a batch, and it isn't known which
+	Last    Seq     // what it is, if the server said so; else 0
 }
 
 func (e *ConflictError) Error() string {
+	if e.Subject == "" {
+		return fmt.Sprintf("eventstore: a subject of the batch has record %d as its last, which is not the expected one", e.Last)
+	}
 	return fmt.Sprintf("eventstore: %s has record %d as its last, which is not the expected one", e.Subject, e.Last)
 }

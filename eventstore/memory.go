@@ -20,11 +20,13 @@ type Memory struct {
 	maxBytes uint64
 	now      func() time.Time
 	bus      memoryBus
+	shelf    memoryShelf
 
 	mu      sync.Mutex       // guards what follows
 	records []Record         // the record numbered n is at n-1; only ever appended to
 	expired map[Seq]struct{} // no longer given to anybody
 	last    map[Subject]Seq
+	batched map[domain.EventID]Seq // the records of batches
 	bytes   uint64
 	closed  bool
 	grown   chan struct{} // closed at the next append, and at Close
@@ -52,8 +54,9 @@ func NewMemory(cfg MemoryConfig) *Memory {
 			MaxLease: cmp.Or(cfg.MaxLease, DefaultMaxLease),
 		},
 		replica: cfg.Replica, maxBytes: cfg.MaxBytes, now: cfg.Now,
-		last: map[Subject]Seq{}, expired: map[Seq]struct{}{}, grown: make(chan struct{}),
+		last: map[Subject]Seq{}, batched: map[domain.EventID]Seq{}, expired: map[Seq]struct{}{}, grown: make(chan struct{}),
 	}
+	m.shelf = memoryShelf{log: m, at: map[string]shelved{}}
 	m.mu.Lock()
 	m.storeLocked(genesisEntry(fact), "")
 	m.mu.Unlock()

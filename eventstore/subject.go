@@ -37,6 +37,26 @@ func AccountSubject(a domain.AccountID) Subject {
 	return Subject(recordPrefix + string(a) + ".account." + string(a))
 }
 
+// TypeSubject files the records of one resource type.
+func TypeSubject(name string) Subject {
+	return Subject(recordPrefix + string(domain.RootAccount) + ".type." + name)
+}
+
+// TypeOf returns the resource type that e is about; empty if it is about none.
+func TypeOf(e domain.Event) string {
+	switch e := e.(type) {
+	case domain.TypeDefined:
+		return e.Def.Name
+	case domain.TypeRemoved:
+		return e.Name
+	case domain.Genesis, domain.AccountOpened, domain.AccountEdited, domain.AccountSuspended, domain.AccountResumed, domain.AccountClosed,
+		domain.TokenIssued, domain.TokenEdited, domain.TokenEnabled, domain.TokenDisabled, domain.TokenRotated, domain.TokenRevoked,
+		domain.TokenRetired, domain.TokenRevealed, domain.TokenResealed, domain.TokenExpiring,
+		domain.NodeJoined, domain.NodeLeft, domain.Checkpoint:
+	}
+	return ""
+}
+
 // SubjectOf returns where f is filed.
 func SubjectOf(f *domain.Fact) Subject {
 	switch e := f.Event.(type) {
@@ -48,9 +68,12 @@ func SubjectOf(f *domain.Fact) Subject {
 		return NodeSubject(e.Name)
 	case domain.Checkpoint:
 		return CheckpointSubject
-	case domain.AccountOpened, domain.AccountSuspended, domain.AccountResumed, domain.AccountClosed,
+	case domain.TypeDefined, domain.TypeRemoved:
+		return TypeSubject(TypeOf(e))
+	case domain.AccountOpened, domain.AccountEdited, domain.AccountSuspended, domain.AccountResumed, domain.AccountClosed,
 		domain.TokenIssued, domain.TokenEdited, domain.TokenEnabled, domain.TokenDisabled,
-		domain.TokenRotated, domain.TokenRevoked:
+		domain.TokenRotated, domain.TokenRevoked,
+		domain.TokenRetired, domain.TokenRevealed, domain.TokenResealed, domain.TokenExpiring:
 	}
 	if f.Token != "" {
 		return TokenSubject(f.Account, f.Token)

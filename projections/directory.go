@@ -2,6 +2,7 @@ package projections
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"hallpass/domain"
 )
@@ -13,31 +14,59 @@ type Directory struct {
 	accounts map[domain.AccountID]*accountCell
 	order    []*accountCell // those ever opened, by born; its elements never change
 	free     []tokenCell    // cells to come: many in one piece are less work to collect garbage around
+	types    map[string]Seq // the newest record of each resource type that has any
+
+	catalog atomic.Pointer[domain.Catalog] // never nil; the fold alone sets it
+	usage   *Usage                         // what Filter.UnusedSince asks; set before anything is folded
 }
 
 func newDirectory() *Directory {
-	return &Directory{accounts: map[domain.AccountID]*accountCell{}}
+	d := &Directory{accounts: map[domain.AccountID]*accountCell{}, types: map[string]Seq{}}
+	d.catalog.Store(domain.Builtin())
+	return d
 }
 
-// State returns a token and its account as they stand, or the account alone
-// when token is empty; zero values are what was never opened or issued. last
-// is the newest record of that subject, the token's or the account's, void
-// ones included: what the next append to it has to expect.
-func (d *Directory) State(account domain.AccountID, token domain.TokenID) (_ domain.State, last Seq) {
+// Catalog returns the resource types as they stand.
+func (d *Directory) Catalog() *domain.Catalog { return d.catalog.Load() }
+
+// State returns what a command on that target is decided upon, as it stands: the
+// account, the token with its ancestors, or the resource type; zero values are
+// what was never opened, issued or defined. LastManager and Users are not
+// filled in. last is the newest record of the target's subject, void ones
+// included: what the next append to it has to expect.
+func (d *Directory) State(of domain.Target) (s domain.State, last Seq) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	s.Catalog = d.catalog.Load()
+	a := d.accounts[of.Account]
+	if a != nil {
+		s.Account = *a.now.Load()
+	}
+	switch {
+	case of.Type != "":
+		s.Type = s.Catalog.Type(of.Type)
+		return s, d.types[of.Type]
+	case a == nil:
+		return s, 0
+	case of.Token == "":
+		return s, a.last
+	}
+	if t := a.tokens[of.Token]; t != nil {
+		s.Token, s.Ancestors, last = *t.token(), t.ancestors(), t.last
+	}
+	return s, last
+}
+
+// Lineage returns a token and its ancestors, as they stood at one time; none if
+// it was never issued. They are not to be changed.
+func (d *Directory) Lineage(account domain.AccountID, id domain.TokenID) []*domain.Token {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	a := d.accounts[account]
-	if a == nil {
-		return domain.State{}, 0
+	if a == nil || a.tokens[id] == nil || a.tokens[id].now.Load() == nil {
+		return nil
 	}
-	s := domain.State{Account: *a.now.Load()}
-	if token == "" {
-		return s, a.last
-	}
-	if t := a.tokens[token]; t != nil {
-		s.Token, last = *t.token(), t.last
-	}
-	return s, last
+	return append([]*domain.Token{a.tokens[id].token()}, a.tokens[id].ancestors()...)
 }
 
 // Account returns an account; false if it was never opened.

@@ -29,10 +29,13 @@ func (f *fold) factLocked(rec *eventstore.Record, fact *domain.Fact) (is verdict
 			return is, errWrongSubject
 		}
 		return is, f.ownAffair(rec.Seq, fact.Event)
-	case !filedUnder(rec.Subject, fact):
+	case ofCatalog(fact.Event) && rec.Subject != eventstore.SubjectOf(fact), !ofCatalog(fact.Event) && !filedUnder(rec.Subject, fact):
 		return is, errWrongSubject
 	}
 	f.callForCheckpoint()
+	if ofCatalog(fact.Event) {
+		return f.typeLocked(rec.Seq, fact)
+	}
 	account := f.directory.accountLocked(fact.Account)
 	var token *tokenCell
 	state := domain.State{Account: *account.now.Load()}
@@ -64,8 +67,9 @@ func ownAffair(e domain.Event) bool {
 	switch e.(type) {
 	case domain.NodeJoined, domain.NodeLeft, domain.Checkpoint:
 		return true
-	case domain.Genesis, domain.AccountOpened, domain.AccountSuspended, domain.AccountResumed, domain.AccountClosed,
-		domain.TokenIssued, domain.TokenEdited, domain.TokenEnabled, domain.TokenDisabled, domain.TokenRotated, domain.TokenRevoked:
+	case domain.Genesis, domain.AccountOpened, domain.AccountEdited, domain.AccountSuspended, domain.AccountResumed, domain.AccountClosed,
+		domain.TokenIssued, domain.TokenEdited, domain.TokenEnabled, domain.TokenDisabled, domain.TokenRotated, domain.TokenRevoked,
+		domain.TokenRetired, domain.TokenRevealed, domain.TokenResealed, domain.TokenExpiring, domain.TypeDefined, domain.TypeRemoved:
 	}
 	return false
 }
@@ -83,8 +87,9 @@ func (f *fold) ownAffair(seq Seq, e domain.Event) error {
 		return err
 	case domain.Checkpoint:
 		return f.meet(&e, seq)
-	case domain.Genesis, domain.AccountOpened, domain.AccountSuspended, domain.AccountResumed, domain.AccountClosed,
-		domain.TokenIssued, domain.TokenEdited, domain.TokenEnabled, domain.TokenDisabled, domain.TokenRotated, domain.TokenRevoked:
+	case domain.Genesis, domain.AccountOpened, domain.AccountEdited, domain.AccountSuspended, domain.AccountResumed, domain.AccountClosed,
+		domain.TokenIssued, domain.TokenEdited, domain.TokenEnabled, domain.TokenDisabled, domain.TokenRotated, domain.TokenRevoked,
+		domain.TokenRetired, domain.TokenRevealed, domain.TokenResealed, domain.TokenExpiring, domain.TypeDefined, domain.TypeRemoved:
 	}
 	return nil
 }
@@ -95,10 +100,44 @@ func (f *fold) actorLocked(a domain.Actor) (s domain.State) {
 	if c := f.directory.accounts[a.Account]; c != nil {
 		s.Account = *c.now.Load()
 		if t := c.tokens[a.Token]; t != nil {
-			s.Token = *t.token()
+			s.Token, s.Ancestors = *t.token(), t.ancestors()
 		}
 	}
 	return s
+}
+
+// ofCatalog tells whether e is about a resource type.
+func ofCatalog(e domain.Event) bool {
+	switch e.(type) {
+	case domain.TypeDefined, domain.TypeRemoved:
+		return true
+	case domain.Genesis, domain.AccountOpened, domain.AccountEdited, domain.AccountSuspended, domain.AccountResumed, domain.AccountClosed,
+		domain.TokenIssued, domain.TokenEdited, domain.TokenEnabled, domain.TokenDisabled, domain.TokenRotated, domain.TokenRevoked,
+		domain.TokenRetired, domain.TokenRevealed, domain.TokenResealed, domain.TokenExpiring,
+		domain.NodeJoined, domain.NodeLeft, domain.Checkpoint:
+	}
+	return false
+}
+
+// typeLocked applies a record about a resource type.
+func (f *fold) typeLocked(seq Seq, fact *domain.Fact) (is verdict, _ error) {
+	d := f.directory
+	root := d.accountLocked(domain.RootAccount).now.Load()
+	name := eventstore.TypeOf(fact.Event)
+	is.void = domain.Void(fact, f.actorLocked(fact.Actor), root)
+	if is.void == "" || without(voidActor) {
+		after, err := domain.Evolve(domain.State{Type: d.catalog.Load().Type(name)}, fact, seq)
+		if err != nil {
+			return is, err
+		}
+		if after.Type != nil {
+			d.catalog.Store(d.catalog.Load().With(*after.Type))
+		} else {
+			d.catalog.Store(d.catalog.Load().Without(name))
+		}
+	}
+	d.types[name] = seq
+	return is, nil
 }
 
 func (f *fold) setAccountLocked(c *accountCell, a domain.Account, seq Seq) {
@@ -118,7 +157,10 @@ func (f *fold) setTokenLocked(c *tokenCell, t *domain.Token, e domain.Event, seq
 		}
 	}
 	before := c.token().Secrets
-	now := f.newSnapshot(t)
+	now := f.newSnapshotLocked(c, t)
+	if t.Generation != c.token().Generation {
+		c.used.renew(t.Generation)
+	}
 	c.now.Store(now)
 	for i := range now.token.Secrets {
 		f.index.digests.open(&now.token.Secrets[i].Digest, c, now, f.termsOf(now, i))
@@ -128,6 +170,7 @@ func (f *fold) setTokenLocked(c *tokenCell, t *domain.Token, e domain.Event, seq
 			f.index.digests.shut(d)
 		}
 	}
+	c.account.noteManager(c)
 	f.directory.issuedLocked(c, seq)
 	return secretLost
 }
@@ -139,8 +182,9 @@ func brought(e domain.Event) (domain.Digest, bool) {
 		return e.Digest, true
 	case domain.TokenRotated:
 		return e.Digest, true
-	case domain.Genesis, domain.AccountOpened, domain.AccountSuspended, domain.AccountResumed, domain.AccountClosed,
+	case domain.Genesis, domain.AccountOpened, domain.AccountEdited, domain.AccountSuspended, domain.AccountResumed, domain.AccountClosed,
 		domain.TokenEdited, domain.TokenEnabled, domain.TokenDisabled, domain.TokenRevoked,
+		domain.TokenRetired, domain.TokenRevealed, domain.TokenResealed, domain.TokenExpiring, domain.TypeDefined, domain.TypeRemoved,
 		domain.NodeJoined, domain.NodeLeft, domain.Checkpoint:
 	}
 	return domain.Digest{}, false
@@ -170,11 +214,11 @@ func keepFirst(t *domain.Token, d *domain.Digest) {
 
 func holds(t *domain.Token, d *domain.Digest) bool { return heldAs(t, d) != nil }
 
-// heldAs returns the digest of t that the table takes d for; nil if there is none.
-func heldAs(t *domain.Token, d *domain.Digest) *domain.Digest {
+// heldAs returns the secret of t that the table takes d for; nil if there is none.
+func heldAs(t *domain.Token, d *domain.Digest) *domain.Held {
 	for i := range t.Secrets {
-		if held := &t.Secrets[i].Digest; sameSecret(held, d) {
-			return held
+		if h := &t.Secrets[i]; sameSecret(&h.Digest, d) {
+			return h
 		}
 	}
 	return nil

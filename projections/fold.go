@@ -86,9 +86,13 @@ func newFold(log eventstore.Log, cfg *Config) *fold {
 	f.leases = newLeases(cfg.Boot, cfg.Node.Lease, func() time.Duration { return log.Settings().MaxLease })
 	f.index = &Index{
 		digests: newTable(), position: f.position, wall: cfg.Now, fold: f.directory.mu.RLocker(), decided: func() {},
+		firstUsed: cfg.FirstUsed,
 	}
 	if cfg.Hook != nil && cfg.Hook.Decided != nil {
 		f.index.decided = cfg.Hook.Decided
+	}
+	if cfg.Hook != nil {
+		f.index.between = cfg.Hook.Between
 	}
 	f.feed = newFeed(log, cfg.Stall, f.position, f.verdicts)
 	return f

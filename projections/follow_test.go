@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net/netip"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -275,7 +276,7 @@ func TestANodeThatWasNeverLiveIsNotReady(t *testing.T) {
 	if domain.CodeOf(err) != domain.CodeNotReady {
 		t.Errorf("a check answers %v, want not_ready", err)
 	}
-	if _, err := p.Index.Bearer(projectionstest.Secret(1)); domain.CodeOf(err) != domain.CodeNotReady {
+	if _, err := p.Index.Bearer(projectionstest.Secret(1), netip.Addr{}); domain.CodeOf(err) != domain.CodeNotReady {
 		t.Errorf("a bearer answers %v, want not_ready", err)
 	}
 	short, cancel := context.WithTimeout(t.Context(), time.Millisecond)

@@ -2,6 +2,8 @@ package projections
 
 import (
 	"cmp"
+	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -9,7 +11,8 @@ import (
 	"hallpass/domain"
 )
 
-// Index answers checks from memory. No lock is taken and nothing is allocated.
+// Index answers checks from memory. Nothing is allocated, and no lock is taken
+// but in one case, for a moment: see lookUp.
 type Index struct {
 	digests  *table
 	position *Position
@@ -19,98 +22,203 @@ type Index struct {
 	lease    *lease        // nil: of a test's node, which answers as long as the gate is open
 	fold     sync.Locker   // held while records are folded; a batch holds it to see one revision
 	decided  func()        // hook.Hook's
+	between  func()        // hook.Hook's; may be nil
+
+	gathered *gathered // what tokens are used; nil: that isn't gathered
+
+	firstUsed func(domain.AccountID, domain.TokenID, domain.Digest) // Config.FirstUsed; may be nil
 }
 
 // Answer is a decision with what it was made from.
 type Answer struct {
 	domain.Decision
-	Token *domain.Token // whose the secret is or was; nil if nobody's. Not to be changed.
-	At    Seq           // the answer includes at least every record up to this one
-	Stale time.Duration // 0, or how old the node's proof of being current is, which is over; see NodeConfig.ServeStale
+	Token     *domain.Token    // whose the secret is or was; nil if nobody's. Not to be changed.
+	At        Seq              // the answer includes at least every record up to this one
+	Ancestors []domain.TokenID // what the token was derived from, the parent first. Not to be changed.
+	Above     []*domain.Token  // with Ask.Whole: the token's ancestors, the parent first
+	Account   *domain.Account  // with Ask.Whole: the token's
+	Stale     time.Duration    // 0, or how old the node's proof of being current is, which is over; see NodeConfig.ServeStale
+
+	sight sight // to count the use with
 }
 
 // Bearer is who holds a secret.
 type Bearer struct {
-	Token   *domain.Token  // whose the secret is or was; nil if nobody's. Not to be changed.
-	Account domain.Account // the token's
-	Verdict domain.Verdict // Granted if the token works at all now, or why not
-	At      Seq            // the answer includes at least every record up to this one
+	Token   *domain.Token   // whose the secret is or was; nil if nobody's. Not to be changed.
+	Above   []*domain.Token // its ancestors, the parent first
+	Account domain.Account  // the token's
+	Verdict domain.Verdict  // Granted if the token works at all now, or why not
+	At      Seq             // the answer includes at least every record up to this one
+
+	sight sight // see Used
 }
 
 // Check decides whether the bearer of the secret may do what need asks. It
 // fails with code not_ready before the node had its first lease, and with code
 // stale whenever the node can't vouch for being current.
 func (x *Index) Check(secret domain.Secret, need domain.Need) (Answer, error) {
+	return x.CheckFrom(secret, need, netip.Addr{})
+}
+
+// CheckFrom is Check for a secret that is used from that address. The zero Addr
+// stands for one that is not known, which tokens with conditions on it refuse.
+func (x *Index) CheckFrom(secret domain.Secret, need domain.Need, from netip.Addr) (Answer, error) {
+	var a Answer
+	err := x.answer(&a, secret, need, from)
+	x.note(a.sight, a.Token, from)
+	return a, err
+}
+
+// Stands is CheckFrom where that is only a part of a use of the secret; see Usage.
+func (x *Index) Stands(secret domain.Secret, need domain.Need, from netip.Addr) (Answer, error) {
+	var a Answer
+	err := x.answer(&a, secret, need, from)
+	return a, err
+}
+
+// answer fills in a, which is empty: an Answer is long, and is not copied where
+// it needn't be.
+func (x *Index) answer(a *Answer, secret domain.Secret, need domain.Need, from netip.Addr) error {
 	before := x.before()
-	a := x.decide(secret, need)
+	used := x.decide(a, secret, need, from)
 	x.decided()
 	v := x.vouch(before)
-	return v.pass(a)
+	err := v.pass(a)
+	if used != nil && err == nil {
+		x.tellUse(a.Token, used)
+	}
+	return err
 }
 
 // Ask is one question of a batch.
 type Ask struct {
 	Secret domain.Secret
 	Need   domain.Need
+	From   netip.Addr // where it is used from; see CheckFrom
+	Whole  bool       // the answer is to have Above and Account
+	Aside  bool       // it is part of a use that another question stands for; see Usage
 }
 
 // CheckAll answers all questions from one revision, each as Check would.
 // Whether the node may answer is looked at once, after the last decision.
 func (x *Index) CheckAll(asks []Ask) ([]Answer, error) {
 	answers := make([]Answer, len(asks))
+	var used map[int]*domain.Held
 	before := x.before()
 	x.fold.Lock()
 	for i := range asks {
-		answers[i] = x.decide(asks[i].Secret, asks[i].Need)
+		if retires := x.decide(&answers[i], asks[i].Secret, asks[i].Need, asks[i].From); retires != nil {
+			if used == nil {
+				used = map[int]*domain.Held{}
+			}
+			used[i] = retires
+		}
+		if digest := asks[i].Secret.Digest(); asks[i].Whole && answers[i].Token != nil {
+			var l line
+			l.read(x.digests.find(&digest).owner, nil)
+			answers[i].Above, answers[i].Account = slices.Clone(l.tokens[1:l.n]), l.account
+		}
 	}
 	x.fold.Unlock()
 	x.decided()
 	v := x.vouch(before)
 	for i := range answers {
-		var err error
-		if answers[i], err = v.pass(answers[i]); err != nil {
+		if err := v.pass(&answers[i]); err != nil {
 			return nil, err
+		}
+	}
+	for i, h := range used {
+		x.tellUse(answers[i].Token, h)
+	}
+	for i := range answers {
+		if !asks[i].Aside {
+			x.note(answers[i].sight, answers[i].Token, asks[i].From)
 		}
 	}
 	return answers, nil
 }
 
-func (x *Index) decide(secret domain.Secret, need domain.Need) Answer {
-	a := Answer{At: x.position.At()} // before the look-up: what is found is at least as new
+// decide fills in a, which is empty, and returns the secret that was used if its
+// first use ends others.
+func (x *Index) decide(a *Answer, secret domain.Secret, need domain.Need, from netip.Addr) (used *domain.Held) {
+	a.At = x.position.At() // before the look-up: what is found is at least as new
 	digest := secret.Digest()
 	f := x.digests.find(&digest)
-	if f.token == nil {
+	token := f.token // a variable, so that no look whether it is nil reads from it below
+	if token == nil {
 		a.Verdict = domain.UnknownSecret
-		return a
+		return nil
 	}
-	a.Token = &f.token.token
-	state, now := domain.AccountState(f.account.state.Load()), domain.Instant(0)
-	if f.rights != nil && state == domain.AccountIsOpen {
+	if f.short() && f.state == uint32(domain.AccountIsOpen) {
+		var now domain.Instant
 		if f.bounded() {
 			now = x.Now()
 		}
 		if f.hold(now) {
-			a.Decision = f.rights.Decide(need)
-			return a
+			a.sight = x.sight(f.owner)
+			if a.Token = &token.token; f.rights != nil {
+				a.Decision = f.rights.Decide(need)
+			} else {
+				a.Decision = f.grant.decide(need, &token.allow[0])
+			}
+			return nil
 		}
 	}
-	a.Decision = domain.Authorize(a.Token, state, f.as(digest), need, x.Now())
-	return a
+	var l line
+	x.lookUp(&l, f.owner)
+	a.Token = l.tokens[0]
+	sight := x.sight(f.owner)
+	if l.from != nil {
+		a.Ancestors = l.from.above
+	}
+	held, digest := l.held(digest)
+	at := domain.Circumstances{Now: x.Now(), From: from}
+	a.Decision = domain.Authorize(l.lineage(), l.account, digest, need, at)
+	if works(a.Verdict) {
+		a.sight = sight
+	}
+	if held != nil && held.Retires && domain.Standing(l.lineage(), l.account, digest, at).Allowed() {
+		used = held
+	}
+	return used
 }
 
-// Bearer returns whose the secret is, and whether it works at all. Its errors
-// are those of Check.
-func (x *Index) Bearer(secret domain.Secret) (Bearer, error) {
+func (x *Index) tellUse(t *domain.Token, h *domain.Held) {
+	if x.firstUsed != nil {
+		x.firstUsed(t.Account, t.ID, h.Digest)
+	}
+}
+
+// Bearer returns whose the secret is, and whether it works at all, used from
+// that address. Its errors are those of Check.
+func (x *Index) Bearer(secret domain.Secret, from netip.Addr) (Bearer, error) {
 	before := x.before()
 	b := Bearer{Verdict: domain.UnknownSecret, At: x.position.At()}
 	digest := secret.Digest()
+	var used *domain.Held
 	if f := x.digests.find(&digest); f.token != nil {
-		b.Token, b.Account = &f.token.token, *f.account.now.Load()
-		b.Verdict = domain.Standing(b.Token, b.Account.State, f.as(digest), x.Now())
+		var l line
+		x.lookUp(&l, f.owner)
+		sight := x.sight(f.owner)
+		b.Token, b.Account = l.tokens[0], *l.account
+		held, digest := l.held(digest)
+		b.Verdict = domain.Standing(l.lineage(), l.account, digest, domain.Circumstances{Now: x.Now(), From: from}).Verdict
+		if b.Verdict == domain.Granted {
+			b.sight = sight
+		}
+		if b.Verdict == domain.Granted && held.Retires {
+			used = held
+		}
+		if l.n > 1 {
+			b.Above = slices.Clone(l.tokens[1:l.n])
+		}
 	}
 	x.decided()
 	if v := x.vouch(before); v.err != nil || v.stale > 0 {
 		return Bearer{}, cmp.Or(v.err, errStale)
+	}
+	if used != nil {
+		x.tellUse(b.Token, used)
 	}
 	return b, nil
 }

@@ -2,6 +2,8 @@ package projections
 
 import (
 	"math/rand/v2"
+	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -20,14 +22,39 @@ func TestACheckAllocatesNothing(t *testing.T) {
 	}
 	f.index.setGate(gateOpen)
 	need := domain.Need{Resource: domain.Resource(benchResource(1)), Action: "AccessDeviceResources", Level: domain.LevelWrite}
+	parent := id
+	for i := range domain.MaxDepth {
+		e := benchIssued(1, benchSecret(1, 2+i).Digest())
+		e.Parent = &domain.Link{Token: parent, Generation: 1}
+		e.Conditions = &domain.Conditions{Allow: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}
+		if i == 0 {
+			w := domain.NewWindow(60, 59, "Europe/Zurich")
+			e.Conditions.Window = &w
+		}
+		parent = domain.TokenID("d" + strconv.Itoa(i))
+		if err := f.apply([]eventstore.Record{benchRecord(f.applied+1, a, parent, e)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	derived, from := benchSecret(1, 1+domain.MaxDepth), netip.MustParseAddr("::ffff:10.0.0.1")
 	for name, check := range map[string]func(){
+		"derived, with conditions": func() {
+			if a, err := f.index.CheckFrom(derived, need, from); err != nil || !a.Allowed() || len(a.Ancestors) != domain.MaxDepth {
+				t.Fatal(a, err)
+			}
+		},
+		"from elsewhere": func() {
+			if a, err := f.index.CheckFrom(derived, need, netip.Addr{}); err != nil || a.Verdict != domain.WrongAddress {
+				t.Fatal(a, err)
+			}
+		},
 		"granted": func() {
 			if a, err := f.index.Check(secret, need); err != nil || !a.Allowed() {
 				t.Fatal(a, err)
 			}
 		},
 		"unknown": func() { _, _ = f.index.Check(domain.Secret{}, need) },
-		"bearer":  func() { _, _ = f.index.Bearer(secret) },
+		"bearer":  func() { _, _ = f.index.Bearer(secret, netip.Addr{}) },
 	} {
 		if got := testing.AllocsPerRun(1000, check); got > 0 {
 			t.Errorf("%s: %v allocations, want none", name, got)
@@ -43,6 +70,7 @@ func TestTheTableIsAMap(t *testing.T) {
 		cells := make([]*tokenCell, 5)
 		for i := range cells {
 			cells[i] = &tokenCell{account: newAccountCell()}
+			cells[i].account.state.Store(uint32(i))
 			cells[i].now.Store(&snapshot{})
 		}
 		digests := make([]domain.Digest, 1000)
@@ -53,7 +81,10 @@ func TestTheTableIsAMap(t *testing.T) {
 		}
 		owner, live := map[half]*tokenCell{}, map[half]found{}
 		snap := func(c *tokenCell) found {
-			f := found{&snapshot{}, c.account, terms{&rights{}, 1, domain.Instant(random.IntN(4))}}
+			f := found{c, &snapshot{}, c.account.state.Load(), terms{1, domain.Instant(random.IntN(4)), &domain.Permissions{}, brief{}}}
+			for i := range random.IntN(3) {
+				f.grant.actions, f.grant.size, f.grant.text[i*2] = &actionList{}, random.IntN(9), random.Int64()
+			}
 			c.now.Store(f.token)
 			return f
 		}
@@ -80,7 +111,7 @@ func TestTheTableIsAMap(t *testing.T) {
 		for _, d := range digests {
 			want, opens := live[*halfOf(&d)]
 			if c := owner[*halfOf(&d)]; !opens && c != nil {
-				want = found{token: c.now.Load(), account: c.account}
+				want = found{owner: c, token: c.now.Load()}
 			}
 			if got := table.find(&d); got != want {
 				t.Fatalf("found %+v, want %+v", got, want)

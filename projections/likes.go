@@ -7,9 +7,9 @@ import (
 	"hallpass/domain"
 )
 
-// likes finds, for the rights of a token, earlier rights of any token that are
+// likes finds, for the permissions of a token, earlier ones of any token that are
 // the same. Many tokens are made alike; checks of all of them then read the
-// same few rights, which stay in the processor's caches, instead of waiting
+// same few, which stay in the processor's caches, instead of waiting
 // for memory to bring each token's own. It forgets: what it no longer finds is
 // read from the token itself.
 type likes struct {
@@ -19,19 +19,19 @@ type likes struct {
 
 type like struct {
 	hash   uint64 // of rights, kept so as not to wait for memory to tell that others differ
-	rights *rights
+	rights *domain.Permissions
 }
 
 func newLikes() *likes { return &likes{seed: maphash.MakeSeed()} }
 
-// of returns rights that are the same as r; r itself if none are known.
-func (l *likes) of(r *rights) *rights {
-	if !small(&r.Permissions) {
+// of returns permissions that are the same as r; r itself if none are known.
+func (l *likes) of(r *domain.Permissions) *domain.Permissions {
+	if !small(r) {
 		return r
 	}
-	h := l.hash(&r.Permissions)
+	h := l.hash(r)
 	at := &l.known[h%uint64(len(l.known))]
-	if at.hash != h || at.rights == nil || !samePermissions(&at.rights.Permissions, &r.Permissions) {
+	if at.hash != h || at.rights == nil || !samePermissions(at.rights, r) {
 		*at = like{h, r}
 	}
 	return at.rights

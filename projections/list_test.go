@@ -50,22 +50,58 @@ func TestListsStandInCreationOrderAndFilter(t *testing.T) {
 	story.Do("acme", "z", domain.TokenRevoked{Reason: policy})
 	again := projectionstest.Issued(2, 200)
 	again.Name, again.ExpiresAt = "thermo z", projectionstest.T0+5
-	n.WaitLive(story.Do("acme", "z", again)) // keeps its place
+	story.Do("acme", "z", again) // keeps its place
+	early := story.Fact("acme", "z", nil).Time
+	issue("s", func(e *domain.TokenIssued) { e.Kind = domain.KindSession })
+	derived := func(id, parent domain.TokenID, generation uint64, origin string) {
+		e := projectionstest.Issued(1, 100+int(id[0]))
+		e.Parent, e.Origin = &domain.Link{Token: parent, Generation: generation}, origin
+		f := story.Fact("acme", id, e)
+		f.Actor = story.By("acme", parent)
+		story.Append(f)
+	}
+	derived("c", "z", 2, "crafter")
+	derived("d", "c", 1, "")
+	derived("e", "d", 1, "crafter")
+	derived("f", "z", 2, "")
+	story.Do("acme", "c", domain.TokenRevoked{Reason: policy})
+	c := projectionstest.Issued(2, 250)
+	story.Do("acme", "c", c) // derived from nothing now; d is still from the one before
+	n.WaitLive(story.Do("acme", "d", domain.TokenEdited{}))
 
 	yes, no := true, false
 	for name, tt := range map[string]struct {
 		filter projections.Filter
 		want   []domain.TokenID
 	}{
-		"all but revoked": {projections.Filter{}, []domain.TokenID{"z", "a", "m", "k"}},
+		"neither revoked nor a session": {projections.Filter{}, []domain.TokenID{"z", "a", "m", "k", "c", "d", "e", "f"}},
+
+		"of the api":      {projections.Filter{Kind: domain.KindAPI, IssuedBefore: early}, []domain.TokenID{"z", "a", "m", "k"}},
+		"sessions":        {projections.Filter{Kind: domain.KindSession}, []domain.TokenID{"s"}},
+		"of any kind":     {projections.Filter{Kind: projections.AnyKind}, []domain.TokenID{"z", "a", "m", "k", "s", "c", "d", "e", "f"}},
+		"some ids":        {projections.Filter{IDs: []domain.TokenID{"f", "a", "r", "s", "x", "a"}}, []domain.TokenID{"a", "f"}},
+		"ids, of any":     {projections.Filter{IDs: []domain.TokenID{"s", "a"}, Kind: projections.AnyKind}, []domain.TokenID{"a", "s"}},
+		"ids, revoked":    {projections.Filter{IDs: []domain.TokenID{"r", "a"}, State: "revoked"}, []domain.TokenID{"r"}},
+		"no such ids":     {projections.Filter{IDs: []domain.TokenID{"x"}}, nil},
+		"children":        {projections.Filter{Parent: "z"}, []domain.TokenID{"f"}},
+		"once children":   {projections.Filter{Parent: "c"}, []domain.TokenID{"d"}},
+		"descendants":     {projections.Filter{Lineage: "z"}, []domain.TokenID{"d", "e", "f"}},
+		"of one between":  {projections.Filter{Lineage: "d"}, []domain.TokenID{"e"}},
+		"of a leaf":       {projections.Filter{Lineage: "e"}, nil},
+		"of a door":       {projections.Filter{Origin: "crafter"}, []domain.TokenID{"e"}},
+		"by an issuer":    {projections.Filter{IssuedBy: domain.Actor{Account: "acme", Token: "z"}}, []domain.TokenID{"f"}},
+		"in a generation": {projections.Filter{IssuedBy: domain.Actor{Account: "acme", Token: "c", Generation: 1}}, []domain.TokenID{"d"}},
+		"in another":      {projections.Filter{IssuedBy: domain.Actor{Account: "acme", Token: "c", Generation: 2}}, nil},
+		"issued before":   {projections.Filter{IssuedBefore: early}, []domain.TokenID{"z", "a", "m", "k"}},
+
 		"name prefix":     {projections.Filter{Name: "thermo"}, []domain.TokenID{"z", "a"}},
 		"tag key":         {projections.Filter{TagKey: "site"}, []domain.TokenID{"a", "m"}},
 		"tag value":       {projections.Filter{TagKey: "site", TagValue: "south", HasTagValue: true}, []domain.TokenID{"m"}},
 		"empty tag value": {projections.Filter{TagKey: "site", HasTagValue: true}, nil},
-		"enabled":         {projections.Filter{Enabled: &yes}, []domain.TokenID{"z", "a", "k"}},
+		"enabled":         {projections.Filter{Enabled: &yes, IssuedBefore: early}, []domain.TokenID{"z", "a", "k"}},
 		"not enabled":     {projections.Filter{Enabled: &no}, []domain.TokenID{"m"}},
 		"expires before":  {projections.Filter{ExpiresBefore: projectionstest.T0 + 9}, []domain.TokenID{"z"}},
-		"active":          {projections.Filter{State: "active"}, []domain.TokenID{"z", "a", "k"}},
+		"active":          {projections.Filter{State: "active", IssuedBefore: early}, []domain.TokenID{"z", "a", "k"}},
 		"disabled":        {projections.Filter{State: "disabled"}, []domain.TokenID{"m"}},
 		"revoked":         {projections.Filter{State: "revoked"}, []domain.TokenID{"r"}},
 		"no such state":   {projections.Filter{State: "lost"}, nil},
@@ -140,7 +176,7 @@ func TestListsWhileWriting(t *testing.T) {
 				if len(old) != 100 || slices.Compare(ids[:100], old) != 0 {
 					t.Errorf("the list begins with %v", old)
 				}
-				if state, _ := n.Directory.State("acme", ids[len(ids)-1]); state.Token.Generation == 0 {
+				if state, _ := n.Directory.State(domain.Target{Account: "acme", Token: ids[len(ids)-1]}); state.Token.Generation == 0 {
 					t.Errorf("%s is listed and not there", ids[len(ids)-1])
 				}
 				n.Directory.Accounts(0, 10)

@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -37,6 +38,16 @@ type Config struct {
 
 	Node NodeConfig // who this node is among the others
 
+	// FirstUsed, if set, is called for every use of a secret that stands and
+	// whose first use ends the older ones of its token, until that is a record.
+	// The digest is as the token knows it. Checks wait for it to return.
+	FirstUsed func(domain.AccountID, domain.TokenID, domain.Digest)
+
+	// UsageEvery is how often the node keeps when tokens were used, and learns
+	// what other nodes have kept; see Usage. 0: uses are not gathered. It needs
+	// a name in Node that stays the same.
+	UsageEvery time.Duration
+
 	// Accept are records that can't be read, with the SHA-256 of their data,
 	// which the operator has decided to pass over. Receipts tell of them.
 	Accept map[Seq][sha256.Size]byte
@@ -58,6 +69,7 @@ type Projection struct {
 	Directory *Directory
 	Position  *Position
 	Feed      *Feed
+	Usage     *Usage
 
 	log      eventstore.Log
 	fold     *fold
@@ -66,6 +78,7 @@ type Projection struct {
 	follower *follower
 	life     *life // nil: of a node that takes no part; see hook.Hook
 	cancel   context.CancelFunc
+	usage    sync.WaitGroup // of Usage's loop
 }
 
 // Open starts to follow the log and returns at once; Ready waits until the
@@ -83,8 +96,9 @@ func Open(log eventstore.Log, cfg Config) *Projection {
 	if cfg.Boot == nil {
 		cfg.Boot = bootTime
 	}
+	refused := cfg.checkUsage()
 	cfg.Node.defaults()
-	refused := cfg.Node.check()
+	refused = cmp.Or(refused, cfg.Node.check())
 	f := newFold(log, &cfg)
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &Projection{
@@ -93,6 +107,11 @@ func Open(log eventstore.Log, cfg Config) *Projection {
 		follower: newFollower(log, cfg, f), cancel: cancel,
 	}
 	p.follower.refused = refused
+	p.Usage = newUsage(&cfg, log, f.directory, f.index)
+	f.directory.usage = p.Usage
+	if p.Usage.On() {
+		p.usage.Go(func() { p.Usage.run(ctx) })
+	}
 	if cfg.Hook == nil || !cfg.Hook.Unleased {
 		p.life = newLife(log, &cfg, f, p.follower)
 		go p.life.run(ctx) // Close waits for it
@@ -218,9 +237,13 @@ func (p *Projection) WaitReplicas(ctx context.Context, names []string) error {
 func (p *Projection) Leave(ctx context.Context) error {
 	p.Index.setGate(gateOver)
 	if p.life == nil {
-		return nil
+		return p.Usage.Flush(ctx)
 	}
-	return p.life.leave(ctx)
+	if err := p.life.leave(ctx); err != nil {
+		return err
+	}
+	_ = p.Usage.Flush(ctx) // it tells of what fails itself; nothing waits for it
+	return nil
 }
 
 // Close stops following and waits for the loop to end. From then on checks
@@ -228,6 +251,7 @@ func (p *Projection) Leave(ctx context.Context) error {
 func (p *Projection) Close() {
 	p.cancel()
 	<-p.follower.done
+	p.usage.Wait()
 	if p.life != nil {
 		<-p.life.done
 	}

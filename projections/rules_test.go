@@ -3,6 +3,7 @@ package projections_test
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -15,6 +16,8 @@ import (
 var policy = domain.Reason{Code: domain.ReasonPolicy}
 
 func TestARecordOfAnActorNarrowedInBetweenIsVoid(t *testing.T) {
+	sessions := domain.SessionsOnly
+	anywhere := domain.Conditions{Allow: []netip.Prefix{netip.MustParsePrefix("::/0")}}
 	for name, narrow := range map[string]struct {
 		token domain.TokenID
 		event domain.Event
@@ -24,10 +27,18 @@ func TestARecordOfAnActorNarrowedInBetweenIsVoid(t *testing.T) {
 		"edited narrower":   {"actor", domain.TokenEdited{Permissions: &domain.Permissions{Mode: domain.Union}, Narrows: true}},
 		"rotated":           {"actor", domain.TokenRotated{Digest: projectionstest.Secret(9).Digest()}},
 		"account suspended": {"", domain.AccountSuspended{Reason: policy}},
+		"managed otherwise": {"", domain.AccountEdited{ManagedBy: &sessions}},
+		"parent revoked":    {"parent", domain.TokenRevoked{Reason: policy}},
+		"parent disabled":   {"parent", domain.TokenDisabled{}},
+		"parent narrower":   {"parent", domain.TokenEdited{Permissions: &domain.Permissions{Mode: domain.Union}, Narrows: true}},
+		"parent bound":      {"parent", domain.TokenEdited{Conditions: &anywhere, Narrows: true}},
+		"grandparent":       {"grandparent", domain.TokenDisabled{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			story, n := acme(t)
-			story.Do("acme", "actor", projectionstest.Issued(1, 1))
+			story.Do("acme", "grandparent", projectionstest.Issued(1, 11))
+			story.Do("acme", "parent", projectionstest.Derived("grandparent", 12))
+			story.Do("acme", "actor", projectionstest.Derived("parent", 1))
 			story.Do("acme", "victim", projectionstest.Issued(1, 2))
 			f := story.Fact("acme", "victim", domain.TokenRotated{Digest: projectionstest.Secret(3).Digest()})
 			f.Actor = story.By("acme", "actor") // authorised here …
@@ -39,11 +50,11 @@ func TestARecordOfAnActorNarrowedInBetweenIsVoid(t *testing.T) {
 			if want := (projections.Outcome{Seq: seq, Void: domain.ActorNarrowed}); err != nil || out != want {
 				t.Errorf("the record came to %+v, %v; want %+v", out, err, want)
 			}
-			state, last := n.Directory.State("acme", "victim")
+			state, last := n.Directory.State(domain.Target{Account: "acme", Token: "victim"})
 			if last != seq || state.Token.Revision == seq {
 				t.Errorf("the token is at %d, its last record is %d; want it changed before %d, and that one last", state.Token.Revision, last, seq)
 			}
-			if narrow.token == "" {
+			if name == "account suspended" {
 				story.Do("acme", "", domain.AccountResumed{})
 				n.WaitLive(story.Model.At)
 			}
@@ -86,13 +97,13 @@ func TestADigestBelongsToTheFirstTokenThatHeldIt(t *testing.T) {
 		if err != nil || out.Void != "" {
 			t.Fatalf("the record came to %+v, %v", out, err)
 		}
-		if state, _ := n.Directory.State("acme", token); out.SecretLost && len(state.Token.Secrets) > 1 {
+		if state, _ := n.Directory.State(domain.Target{Account: "acme", Token: token}); out.SecretLost && len(state.Token.Secrets) > 1 {
 			t.Errorf("the token holds %v", state.Token.Secrets)
 		}
 		return out.SecretLost
 	}
 	who := func(secret int) domain.TokenID {
-		b, err := n.Index.Bearer(projectionstest.Secret(secret))
+		b, err := n.Index.Bearer(projectionstest.Secret(secret), netip.Addr{})
 		if err != nil || b.Token == nil {
 			t.Fatalf("secret %d is %+v's, %v", secret, b, err)
 		}
@@ -134,11 +145,11 @@ func TestABearerIsToldWhoHeIsAndWhetherItWorks(t *testing.T) {
 	story, n := acme(t)
 	story.Do("acme", "a", projectionstest.Issued(1, 1))
 	n.WaitLive(story.Do("acme", "", domain.AccountSuspended{Reason: policy}))
-	b, err := n.Index.Bearer(projectionstest.Secret(1))
+	b, err := n.Index.Bearer(projectionstest.Secret(1), netip.Addr{})
 	if err != nil || b.Token.ID != "a" || b.Account.Name != "Acme" || b.Verdict != domain.OnSuspended || b.At != story.Model.At {
 		t.Errorf("got %+v, %v", b, err)
 	}
-	b, err = n.Index.Bearer(projectionstest.Secret(2))
+	b, err = n.Index.Bearer(projectionstest.Secret(2), netip.Addr{})
 	if err != nil || b.Token != nil || b.Verdict != domain.UnknownSecret {
 		t.Errorf("got %+v, %v", b, err)
 	}

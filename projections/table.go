@@ -34,15 +34,23 @@ type shard struct {
 // slots is an open-addressed array of a power of two, with linear probing.
 type slots []slot
 
-// slot is one cache line. What is not atomic is written before owner and never
-// changed; rights, from and until change only while live is nil.
+// slot is two cache lines side by side, which processors fetch as one: most
+// checks read nothing else that is the token's own. What is not atomic is
+// written before owner and never changed; what is below live changes only while
+// live is nil.
 type slot struct {
-	owner       atomic.Pointer[tokenCell] // whose the digest is; nil: the slot is free
-	live        atomic.Pointer[snapshot]  // the token, while the digest opens it; else nil
-	rights      atomic.Pointer[rights]    // see terms
-	from, until atomic.Int64              // see terms
-	account     *accountCell              // the owner's
-	half        half
+	owner   atomic.Pointer[tokenCell] // whose the digest is; nil: the slot is free
+	account *accountCell              // the owner's
+	half    half
+
+	live        atomic.Pointer[snapshot] // the token, while the digest opens it; else nil
+	from, until atomic.Int64             // these and the rest: see terms
+	rights      atomic.Pointer[domain.Permissions]
+
+	actions atomic.Pointer[actionList]
+	size    atomic.Int64
+	text    [briefWords]atomic.Int64
+	_       [8]byte
 }
 
 // half is the first half of a digest.
@@ -77,17 +85,10 @@ func (t *table) hash(d *half) uint64 {
 
 // found is what the table knows of a digest.
 type found struct {
-	token   *snapshot    // the token that it belongs or belonged to, as it stands now; nil if there is none
-	account *accountCell // the token's
-	terms                // none unless the digest opens the token
-}
-
-// as returns the digest that domain knows d by.
-func (f *found) as(d domain.Digest) domain.Digest {
-	if held := heldAs(&f.token.token, &d); held != nil {
-		return *held
-	}
-	return d
+	owner *tokenCell // whose it is or was; nil if nobody's
+	token *snapshot  // the owner as it stands now; nil if there is none
+	state uint32     // of the token's account at that time, see accountCell
+	terms            // none unless the digest opens the token
 }
 
 // find looks the digest up.
@@ -106,13 +107,15 @@ func (t *table) find(d *domain.Digest) found {
 			continue
 		}
 		// No snapshot is put into a slot twice: what is read between two
-		// sights of one was put there with it.
+		// sights of one was put there with it, and what is read elsewhere
+		// stood together with it.
 		live := at.live.Load()
-		on := terms{at.rights.Load(), domain.Instant(at.from.Load()), domain.Instant(at.until.Load())}
+		on := at.terms()
+		state := at.account.state.Load()
 		if live != nil && at.live.Load() == live {
-			return found{live, at.account, on}
+			return found{owner, live, state, on}
 		}
-		return found{token: owner.now.Load(), account: at.account}
+		return found{owner: owner, token: owner.now.Load()}
 	}
 }
 
@@ -128,7 +131,8 @@ func (t *table) owner(d *domain.Digest) *tokenCell {
 func (t *table) touch(d *domain.Digest) {
 	h := t.hash(halfOf(d))
 	s := *t.shards[h>>59].slots.Load()
-	_ = s[h&uint64(len(s)-1)].owner.Load()
+	at := &s[h&uint64(len(s)-1)]
+	_, _ = at.owner.Load(), at.size.Load()
 }
 
 // open lets the digest lead to snap on these terms, and makes c its owner if it
@@ -160,12 +164,42 @@ func (t *table) shut(d *domain.Digest) {
 	t.shards[h>>59].slots.Load().place(h, halfOf(d)).set(nil, terms{})
 }
 
+func (at *slot) terms() (on terms) {
+	on.from, on.until = domain.Instant(at.from.Load()), domain.Instant(at.until.Load())
+	on.rights = at.rights.Load()
+	if on.grant.actions = at.actions.Load(); on.grant.actions != nil {
+		on.grant.size = int(at.size.Load())
+		for i := range at.text {
+			on.grant.text[i] = at.text[i].Load()
+		}
+	}
+	return on
+}
+
 func (at *slot) set(live *snapshot, on terms) {
-	at.live.Store(nil) // readers ask the owner meanwhile
-	at.rights.Store(on.rights)
-	at.from.Store(int64(on.from))
-	at.until.Store(int64(on.until))
+	if at.live.Load() != nil {
+		at.live.Store(nil) // readers ask the owner meanwhile
+	}
+	keep(&at.from, int64(on.from))
+	keep(&at.until, int64(on.until))
+	if at.rights.Load() != on.rights {
+		at.rights.Store(on.rights)
+	}
+	if at.actions.Load() != on.grant.actions {
+		at.actions.Store(on.grant.actions)
+	}
+	keep(&at.size, int64(on.grant.size))
+	for i := range at.text {
+		keep(&at.text[i], on.grant.text[i])
+	}
 	at.live.Store(live)
+}
+
+// keep stores v where it is not there already: storing costs more than looking.
+func keep(at *atomic.Int64, v int64) {
+	if at.Load() != v {
+		at.Store(v)
+	}
 }
 
 // place returns the digest's slot, or the free one where it belongs.
@@ -188,7 +222,7 @@ func (t *table) grown(s slots) slots {
 			to := n.place(t.hash(&from.half), &from.half)
 			to.half, to.account = from.half, from.account
 			to.owner.Store(c)
-			to.set(from.live.Load(), terms{from.rights.Load(), domain.Instant(from.from.Load()), domain.Instant(from.until.Load())})
+			to.set(from.live.Load(), from.terms())
 		}
 	}
 	return n

@@ -1,24 +1,56 @@
 package projections
 
-import "hallpass/domain"
+import (
+	"unsafe"
+
+	"hallpass/domain"
+)
 
 // terms are on what a secret opens its token, short enough for a slot of the
 // table. While the account is open and from <= now < until, domain.Authorize
-// decides what rights do; at all other times, and where there are no rights,
-// it has to be asked. So nothing but the grants, and the times, decides on the
-// short way, and every refusal for another cause takes the long one.
+// decides what grant does, or rights where there is no grant; at all other
+// times, and where there is neither, it has to be asked. So nothing but the
+// grants, and the times, decides on the short way, and every refusal for
+// another cause takes the long one.
 type terms struct {
-	rights      *rights        // nil: none
 	from, until domain.Instant // 0: not bounded
+	rights      *domain.Permissions
+	grant       brief
 }
 
-// rights are permissions and what a check reads of the usual ones, with one
-// allow grant, in two adjacent cache lines: checks wait for memory longer than
-// they compute.
-type rights struct {
-	domain.Permissions
-	allow [1]domain.Grant // Allow, if it is one
-	text  [40]byte        // of allow[0].Resource, if it fits
+// brief is permissions that are one allow grant, if that is short: most are.
+// Checks wait for memory longer than they compute, and this is all they need.
+type brief struct {
+	actions *actionList // nil: there is no grant
+	size    int         // of its resource, in bytes
+	text    [briefWords]int64
+}
+
+const briefWords = 5
+
+// briefOf returns s's permissions as a brief; the zero brief if they are none.
+func briefOf(s *snapshot) (b brief) {
+	p := &s.token.Permissions
+	if len(p.Allow) != 1 || len(p.Deny) > 0 || s.actions == nil {
+		return b
+	}
+	text := unsafe.Slice((*byte)(unsafe.Pointer(&b.text)), unsafe.Sizeof(b.text))
+	if n := copy(text, p.Allow[0].Resource); n == len(p.Allow[0].Resource) && n > 0 {
+		b.actions, b.size = s.actions, n
+	}
+	return b
+}
+
+// decide is Permissions.Decide of the permissions that b is of; allow is their
+// grant, which is not read.
+func (b *brief) decide(n domain.Need, allow *domain.Grant) domain.Decision {
+	resource := domain.Pattern(unsafe.String((*byte)(unsafe.Pointer(&b.text)), b.size))
+	if string(resource) == string(n.Resource) || resource.Matches(n.Resource) { // most often they are the same
+		if g := (domain.Grant{Actions: *b.actions}); g.Has(n) {
+			return domain.Decision{Verdict: domain.Granted, Grant: allow}
+		}
+	}
+	return domain.Decision{Verdict: domain.NoGrant}
 }
 
 // termsOf returns the terms of secret i of the token.
@@ -32,11 +64,19 @@ func (f *fold) termsOf(s *snapshot, i int) terms {
 	if within == 0 && on.until != 0 {
 		within = on.until - 1
 	}
-	if domain.Standing(t, domain.AccountIsOpen, held.Digest, within) == domain.Granted {
-		on.rights = f.likes.of(&s.rights)
+	plain := t.Parent == nil && t.Conditions == nil && !held.Retires
+	if plain && domain.Standing(domain.Alone(t), &openAccount, held.Digest, domain.Circumstances{Now: within}).Allowed() {
+		if on.grant = briefOf(s); on.grant.actions == nil {
+			on.rights = f.likes.of(&t.Permissions)
+		}
 	}
 	return on
 }
+
+var openAccount = domain.Account{State: domain.AccountIsOpen}
+
+// short tells whether the short way is there.
+func (on *terms) short() bool { return on.grant.actions != nil || on.rights != nil }
 
 // bounded tells whether the time matters: where it doesn't, a check saves
 // asking the clock.

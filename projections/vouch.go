@@ -79,17 +79,19 @@ func (x *Index) before() (s start) {
 	return s
 }
 
-// pass returns the answer if it may be given. A stale one may not, to a token
-// that could reach what hallpass itself is governed by.
-func (v vouched) pass(a Answer) (Answer, error) {
+// pass empties the answer if it may not be given, and says why. A stale one may
+// not, to a token that could reach what hallpass itself is governed by.
+func (v vouched) pass(a *Answer) error {
 	switch {
 	case v.err != nil:
-		return Answer{}, v.err
+		*a = Answer{}
+		return v.err
 	case v.stale > 0 && (a.Token == nil || governs(a.Token)):
-		return Answer{}, errStale
+		*a = Answer{}
+		return errStale
 	}
 	a.Stale = v.stale
-	return a, nil
+	return nil
 }
 
 // governs tells whether the token's patterns could match tokens, accounts or
@@ -97,7 +99,7 @@ func (v vouched) pass(a Answer) (Answer, error) {
 func governs(t *domain.Token) bool {
 	for i := range t.Permissions.Allow {
 		p := t.Permissions.Allow[i].Resource
-		for _, of := range [...]domain.Pattern{"/token", "/account", "/audit"} {
+		for _, of := range [...]domain.Pattern{"/token", "/account", "/audit", "/catalog"} {
 			if p.Overlaps(of) {
 				return true
 			}

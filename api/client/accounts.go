@@ -15,6 +15,11 @@ func (c *Client) OpenAccount(ctx context.Context, a wire.OpenAccount) (wire.Acco
 	return c.account1(ctx, call{method: http.MethodPost, body: a})
 }
 
+// EditAccount changes an account. It takes a token of the root account.
+func (c *Client) EditAccount(ctx context.Context, id string, p Patch) (wire.Account, error) {
+	return c.account1(ctx, call{method: http.MethodPatch, body: p, mime: "application/merge-patch+json"}, id)
+}
+
 // Account returns an account; for "" the bearer's own.
 func (c *Client) Account(ctx context.Context, id string) (wire.Account, error) {
 	id, err := c.account(ctx, id)

@@ -36,9 +36,11 @@ func (c *Client) Nodes(ctx context.Context) ([]wire.Node, error) {
 	return l.Items, err
 }
 
-// Catalog returns the resource types and their actions, as the server's JSON.
-func (c *Client) Catalog(ctx context.Context) (json.RawMessage, error) {
-	return c.raw(ctx, "v1", "catalog")
+// Catalog returns the resource types and their actions.
+func (c *Client) Catalog(ctx context.Context) (wire.Catalog, error) {
+	var out wire.Catalog
+	err := c.do(ctx, call{method: http.MethodGet, path: []string{"v1", "catalog"}, into: &out})
+	return out, err
 }
 
 // OpenAPI returns the server's description of its API, as JSON.

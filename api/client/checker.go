@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"time"
 
@@ -18,6 +19,12 @@ type Need struct {
 	Resource    string // one resource: an absolute path without *
 	Unverified  bool   // the action need not be in the catalogue; it then counts as a write
 	MinRevision uint64 // the answer is to be at least as new; 0: as new as it is
+
+	// From is who uses the secret; zero: not known, which tokens with conditions
+	// on addresses refuse. A Remote passes it on as X-Forwarded-For, which the
+	// server heeds if this program's address is among its trusted proxies; else
+	// it goes by this program's.
+	From netip.Addr
 }
 
 // Decision is the answer to a check of a bearer's secret.
@@ -29,6 +36,10 @@ type Decision struct {
 	Token    string        // its id
 	Revision uint64        // the answer is at least as new
 	Stale    time.Duration // 0, or how old the proof of being current is that it rests on; see serve_stale
+
+	// Ancestors are the ids of what the token was derived from, the parent
+	// first: it ends with each of them.
+	Ancestors []string
 }
 
 // CodeInvalidToken is the Code of a Decision about a secret that doesn't work.
@@ -87,6 +98,9 @@ func (r *Remote) Check(ctx context.Context, secret Secret, need Need) (Decision,
 	if need.MinRevision > 0 {
 		header.Set("Hallpass-Min-Revision", strconv.FormatUint(need.MinRevision, 10))
 	}
+	if need.From.IsValid() {
+		header.Set("X-Forwarded-For", need.From.String())
+	}
 	resp, err := r.c.send(ctx, call{
 		method: http.MethodPost, path: []string{"v1", "check"},
 		body: wire.Check{Action: need.Action, Resource: need.Resource, Unverified: need.Unverified},
@@ -119,7 +133,7 @@ func decisionOf(d wire.Decision, need Need) (Decision, error) {
 	}
 	return Decision{
 		Allowed: d.Allowed, Works: true, Code: d.Code, Account: d.Account, Token: d.Token, Revision: d.Revision,
-		Stale: staleness(d),
+		Stale: staleness(d), Ancestors: d.Ancestors,
 	}, nil
 }
 

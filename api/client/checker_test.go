@@ -3,6 +3,10 @@ package client_test
 import (
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -30,7 +34,7 @@ func TestRemoteChecksAgainstAServer(t *testing.T) {
 		t.Fatalf("%+v, %v", d, err)
 	}
 	for _, bad := range []client.Secret{"", "a\r\nb", "hp_unknown", secret[:len(secret)-1] + "~"} {
-		if d, err := remote.Check(t.Context(), bad, need); err != nil || d != (client.Decision{Code: client.CodeInvalidToken}) {
+		if d, err := remote.Check(t.Context(), bad, need); err != nil || !reflect.DeepEqual(d, client.Decision{Code: client.CodeInvalidToken}) {
 			t.Errorf("%+v, %v", d, err)
 		}
 	}
@@ -41,6 +45,25 @@ func TestRemoteChecksAgainstAServer(t *testing.T) {
 	}
 	if d, err := remote.Check(t.Context(), secret, need); err != nil || d.Works || d.Allowed {
 		t.Fatalf("%+v, %v", d, err)
+	}
+}
+
+// What a server is told of where a secret is used, and what it says of a
+// derived token, arrives.
+func TestRemotePassesOn(t *testing.T) {
+	var from []string
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		from = r.Header["X-Forwarded-For"]
+		_, _ = io.WriteString(w, `{"allowed":true,"code":"granted","account":"a","token":"t","ancestors":["p","g"],"revision":7}`)
+	}))
+	defer s.Close()
+	remote := as(t, s.URL, "").Remote(client.RemoteConfig{})
+	d, err := remote.Check(t.Context(), "hp_x", client.Need{From: netip.MustParseAddr("192.0.2.4")})
+	if err != nil || !slices.Equal(d.Ancestors, []string{"p", "g"}) || !slices.Equal(from, []string{"192.0.2.4"}) {
+		t.Errorf("%+v, %v, from %q", d, err, from)
+	}
+	if _, err := remote.Check(t.Context(), "hp_x", client.Need{}); err != nil || from != nil {
+		t.Errorf("%v, from %q although nobody said", err, from)
 	}
 }
 

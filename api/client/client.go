@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -67,7 +68,18 @@ type Options struct {
 	// change, with a receipt, or "commit" until it is committed. "": all for
 	// revoke, suspend and close, else commit.
 	Wait string
+
+	// Force has a token edited, disabled or revoked though no other token of
+	// its account could manage its tokens.
+	Force bool
+
+	// Once is an Idempotency-Key: to issue, derive or rotate again with the same
+	// one within a day answers what was done, without the secret. "": none.
+	Once string
 }
+
+// Options returns what With was given.
+func (c *Client) Options() Options { return c.options }
 
 // With returns a client like c, over the same connections, with these options.
 func (c *Client) With(o Options) *Client {
@@ -129,6 +141,8 @@ type call struct {
 	match  uint64 // If-Match, when not 0
 	mime   string // of the body; default application/json
 	change bool   // it may wait: see Options.Wait
+	force  bool   // it may be forced: see Options.Force
+	once   bool   // it takes Options.Once
 	into   any    // the answer; nil: dropped
 }
 
@@ -184,6 +198,13 @@ func (c *Client) send(ctx context.Context, k call, header http.Header) (*http.Re
 	if k.change && c.options.Wait != "" {
 		query = url.Values{"wait": {c.options.Wait}}
 	}
+	if k.force && c.options.Force {
+		query = maps.Clone(query)
+		if query == nil {
+			query = url.Values{}
+		}
+		query.Set("force", "true")
+	}
 	to.RawQuery = query.Encode()
 	req, err := http.NewRequestWithContext(ctx, k.method, to.String(), body)
 	if err != nil {
@@ -196,6 +217,9 @@ func (c *Client) send(ctx context.Context, k call, header http.Header) (*http.Re
 	}
 	if k.match != 0 {
 		req.Header.Set("If-Match", strconv.Quote(strconv.FormatUint(k.match, 10)))
+	}
+	if k.once && c.options.Once != "" {
+		req.Header.Set("Idempotency-Key", c.options.Once)
 	}
 	if c.token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.token.Reveal())

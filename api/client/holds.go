@@ -92,6 +92,7 @@ type Held struct {
 
 	holds          *Holds
 	account, token string
+	ancestors      []string
 	secret         Secret
 	need           Need
 	life           context.Context
@@ -134,7 +135,7 @@ func (h *Holds) Hold(ctx context.Context, secret Secret, need Need) (*Held, erro
 	if err != nil || !d.Allowed {
 		return &Held{Decision: d, Context: ctx}, err
 	}
-	x := &Held{holds: h, account: d.Account, token: d.Token, secret: secret, need: need, at: d.Revision}
+	x := &Held{holds: h, account: d.Account, token: d.Token, ancestors: d.Ancestors, secret: secret, need: need, at: d.Revision}
 	x.life, x.cut = context.WithCancelCause(ctx)
 	seen, now, err := h.enter(x)
 	if err != nil {

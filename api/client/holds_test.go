@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"reflect"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -34,6 +36,9 @@ func (g *gate) Check(_ context.Context, s client.Secret, n client.Need) (client.
 	g.checks[s]++
 	g.least = n.MinRevision
 	d := client.Decision{Allowed: true, Works: true, Code: "granted", Account: "acme", Token: s.Reveal(), Revision: max(g.at, n.MinRevision)}
+	if child, parents, ok := strings.Cut(s.Reveal(), "<"); ok { // a derived one
+		d.Token, d.Ancestors = child, strings.Split(parents, "<")
+	}
 	if g.dead[s] {
 		d = client.Decision{Code: client.CodeInvalidToken}
 	}
@@ -101,7 +106,7 @@ func hold(t *testing.T, h *client.Holds, s client.Secret) *client.Held {
 	if err != nil || !x.Decision.Allowed || x.Context.Err() != nil {
 		t.Fatalf("%+v, %v", x, err)
 	}
-	if d, ok := client.DecisionFrom(x.Context); !ok || d != x.Decision {
+	if d, ok := client.DecisionFrom(x.Context); !ok || !reflect.DeepEqual(d, x.Decision) {
 		t.Fatalf("the context holds %+v", d)
 	}
 	return x
@@ -153,6 +158,26 @@ func TestWhatIsRevokedIsCut(t *testing.T) {
 	}
 	g.tell(client.Revoked{Revision: 14, Account: "acme", Type: "account.suspended"})
 	isCut(t, c)
+}
+
+// A derived token ends with each that it was derived from.
+func TestWhatIsDerivedIsCut(t *testing.T) {
+	g := newGate()
+	h := holding(t, g, slow)
+	leaf, other := hold(t, h, "leaf<parent<root"), hold(t, h, "x<y")
+	child := hold(t, h, "child<root")
+	g.tell(client.Revoked{Revision: 11, Account: "other", Token: "parent", Type: "token.revoked"})
+	g.tell(revoked(12, "token.revoked", "parent"))
+	isCut(t, leaf)
+	if child.Context.Err() != nil || other.Context.Err() != nil {
+		t.Fatal("something else was cut")
+	}
+	g.kill("child<root")
+	g.tell(revoked(13, "token.edited", "root"))
+	isCut(t, child)
+	if other.Context.Err() != nil || g.count("x<y") != 1 {
+		t.Fatal("cut, or checked, without reason")
+	}
 }
 
 // What may have taken the right is checked again, by a node that has seen it.

@@ -3,6 +3,7 @@ package client
 import (
 	"cmp"
 	"context"
+	"slices"
 	"time"
 )
 
@@ -42,7 +43,7 @@ func (h *Holds) revoked(r Revoked) {
 	var over []*Held
 	for x := range h.by[r.Account] {
 		switch {
-		case !r.Concerns(x.account, x.token) || x.at >= r.Revision:
+		case !x.concerned(r) || x.at >= r.Revision:
 		case r.Final():
 			over = append(over, x)
 		default:
@@ -53,6 +54,13 @@ func (h *Holds) revoked(r Revoked) {
 	for _, x := range over {
 		h.drop(x, &CutError{Decision: Decision{Code: CodeInvalidToken, Revision: r.Revision}})
 	}
+}
+
+// concerned tells whether the record is about x's token or one that it was
+// derived from.
+func (x *Held) concerned(r Revoked) bool {
+	return r.Concerns(x.account, x.token) ||
+		slices.ContainsFunc(x.ancestors, func(id string) bool { return r.Concerns(x.account, id) })
 }
 
 // missed has everything checked again.

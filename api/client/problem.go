@@ -60,15 +60,20 @@ const maxProblem = 1 << 20
 // hallpass (a proxy, another server) gets a sentence of its own.
 func problemOf(resp *http.Response) *Problem {
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxProblem))
+	return problemIn(resp.StatusCode, body)
+}
+
+// problemIn is problemOf for an answer that was read.
+func problemIn(status int, body []byte) *Problem {
 	var w wire.Problem
 	if err := json.Unmarshal(body, &w); err != nil || w.Code == "" {
 		return &Problem{
-			Status: resp.StatusCode, Title: http.StatusText(resp.StatusCode),
-			Detail: fmt.Sprintf("the server answered %s and not as hallpass does: is this the right address?", resp.Status),
+			Status: status, Title: http.StatusText(status),
+			Detail: fmt.Sprintf("the server answered %d %s and not as hallpass does: is this the right address?", status, http.StatusText(status)),
 		}
 	}
 	return &Problem{
-		Status: resp.StatusCode, Code: w.Code, Title: w.Title, Detail: w.Detail,
+		Status: status, Code: w.Code, Title: w.Title, Detail: w.Detail,
 		Fields: w.Errors, RequestID: w.RequestID,
 	}
 }

@@ -14,14 +14,24 @@ import (
 // IssueToken makes a token and returns it with its secret, which is shown only
 // this once. An empty account is the bearer's own.
 func (c *Client) IssueToken(ctx context.Context, account string, t wire.IssueToken) (wire.Token, Secret, error) {
-	return c.secretive(ctx, account, nil, call{method: http.MethodPost, body: t})
+	return c.secretive(ctx, account, nil, call{method: http.MethodPost, body: t, once: true})
+}
+
+// DeriveToken makes a token that may never do more than the parent, and returns
+// it with its secret. What t leaves out of permissions and expiry is the parent's.
+func (c *Client) DeriveToken(ctx context.Context, account, parent string, t wire.IssueToken) (wire.Token, Secret, error) {
+	return c.secretive(ctx, account, []string{parent, "derive"}, call{method: http.MethodPost, body: t, once: true})
 }
 
 // RotateToken gives a token a new secret, shown only this once. The old one
 // stays valid for the overlap, cut to the second.
 func (c *Client) RotateToken(ctx context.Context, account, token string, overlap time.Duration) (wire.Token, Secret, error) {
-	body := wire.Rotate{Overlap: int64(overlap / time.Second)}
-	return c.secretive(ctx, account, []string{token, "rotate"}, call{method: http.MethodPost, body: body})
+	return c.Rotate(ctx, account, token, wire.Rotate{Overlap: int64(overlap / time.Second)})
+}
+
+// Rotate is RotateToken with all that a rotation can be told.
+func (c *Client) Rotate(ctx context.Context, account, token string, how wire.Rotate) (wire.Token, Secret, error) {
+	return c.secretive(ctx, account, []string{token, "rotate"}, call{method: http.MethodPost, body: how, once: true})
 }
 
 // Token returns a token.
@@ -37,7 +47,7 @@ type Patch map[string]any
 // own, else the answer is a Problem with code "precondition_failed".
 func (c *Client) EditToken(ctx context.Context, account, token string, p Patch, revision uint64) (wire.Token, error) {
 	return c.token1(ctx, account, []string{token}, call{
-		method: http.MethodPatch, body: p, match: revision, mime: "application/merge-patch+json",
+		method: http.MethodPatch, body: p, match: revision, mime: "application/merge-patch+json", force: true,
 	})
 }
 
@@ -48,22 +58,26 @@ func (c *Client) EnableToken(ctx context.Context, account, token string) (wire.T
 
 // DisableToken refuses a token until it is enabled.
 func (c *Client) DisableToken(ctx context.Context, account, token string) (wire.Token, error) {
-	return c.token1(ctx, account, []string{token, "disable"}, call{method: http.MethodPost})
+	return c.token1(ctx, account, []string{token, "disable"}, call{method: http.MethodPost, force: true})
 }
 
 // RevokeToken ends a token for good. Revoking it again is no error.
 func (c *Client) RevokeToken(ctx context.Context, account, token string, why wire.Reason) (wire.Token, error) {
-	return c.token1(ctx, account, []string{token}, call{method: http.MethodDelete, body: why})
+	return c.token1(ctx, account, []string{token}, call{method: http.MethodDelete, body: why, force: true})
 }
 
 // TokenFilter narrows a list. The zero filter gives every token but the
-// revoked ones.
+// revoked ones and sessions.
 type TokenFilter struct {
 	Name          string    // prefix
 	Tag           string    // "key" or "key:value"
 	State         string    // active, disabled or revoked
+	Kind          string    // api, session or all; default api
+	Parent        string    // derived from that token itself
+	Origin        string    // made through that door
 	Enabled       *bool     //
 	ExpiresBefore time.Time //
+	UnusedSince   time.Time // not used at that time or later
 	PageSize      int       // tokens a request, at most 1000; default the server's
 }
 
@@ -74,11 +88,17 @@ func (c *Client) Tokens(ctx context.Context, account string, f TokenFilter) iter
 	setIf(q, "name", f.Name)
 	setIf(q, "tag", f.Tag)
 	setIf(q, "state", f.State)
+	setIf(q, "kind", f.Kind)
+	setIf(q, "parent", f.Parent)
+	setIf(q, "origin", f.Origin)
 	if f.Enabled != nil {
 		q.Set("enabled", strconv.FormatBool(*f.Enabled))
 	}
 	if !f.ExpiresBefore.IsZero() {
 		q.Set("expires_before", f.ExpiresBefore.UTC().Format(time.RFC3339Nano))
+	}
+	if !f.UnusedSince.IsZero() {
+		q.Set("unused_since", f.UnusedSince.UTC().Format(time.RFC3339Nano))
 	}
 	if f.PageSize > 0 {
 		q.Set("limit", strconv.Itoa(f.PageSize))

@@ -60,7 +60,8 @@ type Missed struct {
 func (Revoked) notice() {}
 func (Missed) notice()  {}
 
-// Concerns tells whether the record is about that token.
+// Concerns tells whether the record is about that token. Whoever holds something
+// for a derived token asks for each of its ancestors too.
 func (r Revoked) Concerns(account, token string) bool {
 	return r.Account == account && (r.Token == "" || r.Token == token)
 }
@@ -81,6 +82,7 @@ func (r Revoked) Final() bool {
 func RevokedBy(r Revoked) (Revoked, bool) {
 	switch r.Type {
 	case "genesis", "account.opened", "account.resumed", "token.issued", "token.enabled",
+		"token.revealed", "token.resealed", "type.defined", "type.removed",
 		"node.joined", "node.left", "checkpoint":
 		return Revoked{}, false
 	}

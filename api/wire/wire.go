@@ -9,6 +9,7 @@ type Account struct {
 	State     string    `json:"state" enum:"open,suspended,closed"`
 	CreatedAt time.Time `json:"created_at"`
 	Revision  uint64    `json:"revision" doc:"Of the last record that changed it."`
+	ManagedBy string    `json:"tokens_managed_by" enum:"any,sessions" doc:"Which of its tokens may manage its tokens: any that is allowed to, or sessions alone."`
 	Receipt   *Receipt  `json:"receipt,omitempty" doc:"In the answer to a change that waited for all nodes."`
 }
 
@@ -16,6 +17,8 @@ type Account struct {
 type OpenAccount struct {
 	ID   string `json:"id" pattern:"^[A-Za-z0-9_-]{1,64}$" doc:"1 to 64 of A-Z a-z 0-9 _ and -."`
 	Name string `json:"name,omitempty" maxLength:"255"`
+
+	ManagedBy string `json:"tokens_managed_by,omitempty" enum:"any,sessions" default:"any"`
 }
 
 // Reason is the body of DELETE on a token and of suspend and close; its keys
@@ -40,7 +43,7 @@ type Permissions struct {
 	Deny  []Grant `json:"deny" required:"false" maxItems:"256" doc:"What is refused, whatever is allowed."`
 }
 
-// Token as answered. Secret is there only in the answers to issue and rotate.
+// Token as answered. Secret is there only in answers that make one.
 type Token struct {
 	Account     string            `json:"account"`
 	ID          string            `json:"id" doc:"Unique within the account."`
@@ -49,11 +52,16 @@ type Token struct {
 	Tags        map[string]string `json:"tags"`
 	Enabled     bool              `json:"enabled"`
 	State       string            `json:"state" enum:"active,disabled,revoked"`
-	Kind        string            `json:"kind" enum:"api"`
+	Kind        string            `json:"kind" enum:"api,session"`
 	Immutable   bool              `json:"immutable" doc:"It can only be revoked."`
 	NotBefore   *time.Time        `json:"not_before" doc:"It does not work before then."`
 	ExpiresAt   *time.Time        `json:"expires_at" doc:"It does not work from then on."`
 	Permissions Permissions       `json:"permissions"`
+	Conditions  *Conditions       `json:"conditions,omitempty" doc:"Absent: none."`
+	Parent      string            `json:"parent,omitempty" doc:"The token that it was derived from: it may do nothing that this one may not, and ends with it."`
+	Revealable  bool              `json:"revealable" doc:"Its secrets are kept sealed, so that they can be shown again."`
+	Origin      string            `json:"origin,omitempty" doc:"The door that it was made through; absent: this API."`
+	Imported    bool              `json:"imported,omitempty" doc:"Its first secret was brought along from another system."`
 	IssuedBy    string            `json:"issued_by" doc:"account/token of the issuer; operator for the machine's."`
 	CreatedAt   time.Time         `json:"created_at"`
 	ModifiedAt  time.Time         `json:"modified_at"`
@@ -61,22 +69,11 @@ type Token struct {
 	Revision    uint64            `json:"revision" doc:"Of the last record that changed it: its ETag."`
 	Reason      string            `json:"reason,omitempty" doc:"Of the revoke."`
 	ReasonText  string            `json:"reason_text,omitempty" doc:"Of the revoke."`
-	Secret      string            `json:"secret,omitempty" doc:"In the answers to issue and rotate alone, this once."`
+	LastUsed    *LastUsed         `json:"last_used" doc:"When the token was last used. null: not in this generation, or nobody has noted it yet: nodes note it every 30 s or so, and one that dies loses what it has not noted. It is no part of the token's revision or ETag, and is ignored in a PATCH."`
+	Previous    *time.Time        `json:"previous_until,omitempty" doc:"Older secrets than the newest open it until then at the latest. Absent: there are none."`
+	Retires     bool              `json:"retires_on_first_use,omitempty" doc:"The older secrets end when the newest is first used."`
+	Secret      string            `json:"secret,omitempty" doc:"In the answers to issue, derive, rotate and the opening of a session, this once."`
 	Receipt     *Receipt          `json:"receipt,omitempty" doc:"In the answer to a change that waited for all nodes."`
-}
-
-// IssueToken is the body of POST …/tokens.
-type IssueToken struct {
-	ID          string            `json:"id,omitempty" pattern:"^[A-Za-z0-9_-]{1,64}$" doc:"1 to 64 of A-Z a-z 0-9 _ and -; a ULID is made when it is left out."`
-	Name        string            `json:"name,omitempty" maxLength:"255"`
-	Description string            `json:"description,omitempty" maxLength:"1024"`
-	Tags        map[string]string `json:"tags,omitempty" maxProperties:"64" doc:"Keys of 1 to 64 bytes, values of at most 256."`
-	Enabled     *bool             `json:"enabled,omitempty" default:"true"`
-	Kind        string            `json:"kind,omitempty" enum:"api" default:"api"`
-	Immutable   bool              `json:"immutable,omitempty" doc:"It can then only be revoked."`
-	NotBefore   *time.Time        `json:"not_before,omitempty" nullable:"true"`
-	ExpiresAt   *time.Time        `json:"expires_at,omitempty" nullable:"true" doc:"May lie in the past."`
-	Permissions *Permissions      `json:"permissions,omitempty"`
 }
 
 // EditToken is the body of PATCH …/tokens/{token}: a JSON merge patch. The
@@ -90,11 +87,13 @@ type EditToken struct {
 	NotBefore   *time.Time         `json:"not_before,omitempty" nullable:"true"`
 	ExpiresAt   *time.Time         `json:"expires_at,omitempty" nullable:"true"`
 	Permissions *Permissions       `json:"permissions,omitempty" doc:"Merged; its lists are replaced."`
+	Conditions  *Conditions        `json:"conditions,omitempty" doc:"Merged; its lists are replaced."`
 }
 
 // Rotate is the body of POST …/rotate.
 type Rotate struct {
-	Overlap int64  `json:"overlap,omitempty" minimum:"0" maximum:"2592000" default:"0" doc:"Seconds that older secrets stay valid."`
+	Overlap int64  `json:"overlap,omitempty" minimum:"0" maximum:"2592000" default:"0" doc:"Seconds that older secrets stay valid, and never beyond the token's expiry."`
+	Retires bool   `json:"retire_on_first_use,omitempty" doc:"Older secrets end when the new one is first used, and after the overlap at the latest, which is then 30 days when left out."`
 	Wait    string `json:"wait,omitempty" enum:"all,commit" doc:"What to wait for before the answer; default commit."`
 }
 
@@ -109,19 +108,22 @@ type Check struct {
 	Resource   string `json:"resource" maxLength:"512" doc:"One resource: an absolute path without *."`
 	Secret     string `json:"secret,omitempty" doc:"Whose rights; without it the bearer's own."`
 	Unverified bool   `json:"unverified,omitempty" doc:"The action need not be in the catalogue; it then counts as a write."`
+	Address    string `json:"address,omitempty" maxLength:"64" doc:"Where the secret is used from. Without secret, instead of where this request comes from, it takes IntrospectToken on the bearer's own token. With secret and without this, it is not known, and tokens whose conditions name addresses are refused."`
 }
 
 // Decision answers a check.
 type Decision struct {
-	Allowed  bool   `json:"allowed"`
-	Code     string `json:"code" enum:"granted,unknown_secret,revoked,disabled,expired,not_yet_valid,account_suspended,no_grant,denied"`
-	Reason   string `json:"reason" doc:"The code as a sentence."`
-	Grant    *Grant `json:"grant" doc:"That allowed or denied it."`
-	Account  string `json:"account"`
-	Token    string `json:"token"`
-	Revision uint64 `json:"revision" doc:"The answer is at least as new."`
-	Stale    bool   `json:"stale,omitempty" doc:"The node can't prove any more that the answer is current; only where its operator allows such answers."`
-	AgeMS    int64  `json:"age_ms,omitempty" doc:"Of a stale answer: since the node could last prove it."`
+	Allowed   bool     `json:"allowed"`
+	Code      string   `json:"code" enum:"granted,unknown_secret,revoked,disabled,expired,not_yet_valid,account_suspended,no_grant,denied,wrong_address,outside_hours,sessions_only"`
+	Reason    string   `json:"reason" doc:"The code as a sentence."`
+	Grant     *Grant   `json:"grant" doc:"That allowed or denied it."`
+	Account   string   `json:"account"`
+	Token     string   `json:"token"`
+	Ancestor  string   `json:"ancestor,omitempty" doc:"The token that it was derived from and on whose account it was refused."`
+	Ancestors []string `json:"ancestors,omitempty" doc:"Of a derived token: what it was derived from, the parent first. What ends one of them ends it."`
+	Revision  uint64   `json:"revision" doc:"The answer is at least as new."`
+	Stale     bool     `json:"stale,omitempty" doc:"The node can't prove any more that the answer is current; only where its operator allows such answers."`
+	AgeMS     int64    `json:"age_ms,omitempty" doc:"Of a stale answer: since the node could last prove it."`
 }
 
 // Checks is the body of POST /v1/checks.
@@ -186,25 +188,6 @@ type Problem struct {
 type ProblemField struct {
 	Pointer string `json:"pointer" doc:"RFC 6901, into the body; /query/name for a parameter."`
 	Detail  string `json:"detail" doc:"What is wrong, or what would be right."`
-}
-
-// Catalog answers GET /v1/catalog.
-type Catalog struct {
-	Types []Type `json:"types"`
-}
-
-// Type is a resource type: the first segment of its resources.
-type Type struct {
-	Name        string   `json:"name"`
-	Description string   `json:"description"`
-	Actions     []Action `json:"actions"`
-}
-
-// Action is what can be done to resources of a type.
-type Action struct {
-	Name        string `json:"name"`
-	Level       string `json:"level" enum:"list,read,write"`
-	Description string `json:"description"`
 }
 
 // Health answers GET /healthz.

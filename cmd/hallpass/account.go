@@ -19,19 +19,19 @@ var reasonCodes = []string{"unspecified", "compromised", "superseded", "no_longe
 func newAccount() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "account",
-		Short: "Open, list, suspend, resume and close accounts",
-		Long: `An account is the space in which token ids are unique. Opening, suspending,
-resuming and closing one takes a token of the account root.`,
+		Short: "Open, list, edit, suspend, resume and close accounts",
+		Long: `An account is the space in which token ids are unique. Opening, editing,
+suspending, resuming and closing one takes a token of the account root.`,
 	}
-	c.AddCommand(newAccountOpen(), newAccountList(), newAccountShow(),
+	c.AddCommand(newAccountOpen(), newAccountList(), newAccountShow(), newAccountEdit(),
 		newAccountSuspend(), newAccountResume(), newAccountClose())
 	return c
 }
 
-var accountHead = []string{"ID", "NAME", "STATE", "CREATED", "REVISION"}
+var accountHead = []string{"ID", "NAME", "STATE", "CREATED", "REVISION", "MANAGED BY"}
 
 func accountRow(a wire.Account) []string {
-	return []string{a.ID, a.Name, a.State, stamp(a.CreatedAt), number(a.Revision)}
+	return []string{a.ID, a.Name, a.State, stamp(a.CreatedAt), number(a.Revision), a.ManagedBy}
 }
 
 // accountCommand returns a command that ends in one account. If it changes one,
@@ -78,12 +78,57 @@ func accountCommand(use, short string, args cobra.PositionalArgs, did string, w 
 
 func newAccountOpen() *cobra.Command {
 	var name string
+	var by managers
 	c := accountCommand("open ID", "Open an account", cobra.ExactArgs(1), "open", &waiting{},
 		func(ctx context.Context, cl *client.Client, args []string) (wire.Account, error) {
-			return cl.OpenAccount(ctx, wire.OpenAccount{ID: args[0], Name: cmp.Or(name, args[0])})
+			return cl.OpenAccount(ctx, wire.OpenAccount{ID: args[0], Name: cmp.Or(name, args[0]), ManagedBy: string(by)})
 		})
 	c.Flags().StringVar(&name, "name", "", "a name for people (default: the id)")
+	by.flags(c)
 	return c
+}
+
+func newAccountEdit() *cobra.Command {
+	var name string
+	var by managers
+	var c *cobra.Command
+	c = accountCommand("edit ID", "Change an account", cobra.ExactArgs(1), "changed", &waiting{},
+		func(ctx context.Context, cl *client.Client, args []string) (wire.Account, error) {
+			p := client.Patch{}
+			if c.Flags().Changed("name") {
+				p["name"] = name
+			}
+			if by != "" {
+				p["tokens_managed_by"] = string(by)
+			}
+			if len(p) == 0 {
+				return wire.Account{}, usagef("there is nothing to change: give --name or --tokens-managed-by")
+			}
+			return cl.EditAccount(ctx, args[0], p)
+		})
+	c.Flags().StringVar(&name, "name", "", "a new name")
+	by.flags(c)
+	return c
+}
+
+// managers is the value of --tokens-managed-by.
+type managers string
+
+var managersNames = []string{"any", "sessions"}
+
+func (m *managers) String() string { return string(*m) }
+func (m *managers) Type() string   { return "any|sessions" }
+func (m *managers) Set(s string) error {
+	if !slices.Contains(managersNames, s) {
+		return fmt.Errorf("it is any or sessions")
+	}
+	*m = managers(s)
+	return nil
+}
+
+func (m *managers) flags(c *cobra.Command) {
+	c.Flags().Var(m, "tokens-managed-by", "which of its tokens may manage its tokens: any that is allowed to, or sessions alone")
+	_ = c.RegisterFlagCompletionFunc("tokens-managed-by", cobra.FixedCompletions(managersNames, cobra.ShellCompDirectiveNoFileComp))
 }
 
 func newAccountList() *cobra.Command {

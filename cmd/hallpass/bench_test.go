@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"hallpass/domain"
 	"hallpass/eventstore"
 )
 
@@ -57,7 +58,7 @@ func TestSampleIsApplied(t *testing.T) {
 	}
 	changed := 0
 	for i := range s.tokens {
-		state, last := n.proj.Directory.State(benchAccount, tokenID(i))
+		state, last := n.proj.Directory.State(domain.Target{Account: benchAccount, Token: tokenID(i)})
 		if state.Token.Generation != 1 || last != s.last[i] {
 			t.Fatalf("token %d: generation %d, last %d, want 1, %d", i, state.Token.Generation, last, s.last[i])
 		}

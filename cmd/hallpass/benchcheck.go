@@ -20,6 +20,7 @@ import (
 
 	"hallpass/api"
 	"hallpass/api/wire"
+	"hallpass/domain"
 	"hallpass/eventstore"
 )
 
@@ -30,18 +31,19 @@ func newBenchCheck() *cobra.Command {
 		Use: "check", Short: "Check over HTTP, beside a handler that answers a constant", Args: cobra.NoArgs,
 		Long: `Asks POST /v1/check over loopback, as many tokens in random order, in turn with a
 handler on the same server that answers constant JSON of the same length to the
-same requests. The clients keep their connections, send ready-made requests and
-run in the same process.`,
+same requests; and then as many again of a hundredth as many tokens, each of
+which was derived through eight others. The clients keep their connections, send
+ready-made requests and run in the same process.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if q.clients < 1 || q.tokens < 1 || q.span <= 0 {
 				return usagef("--clients, --tokens and --for are above 0")
 			}
 			q.bench = b
-			m, err := q.run(c.Context())
+			ms, err := q.run(c.Context())
 			if err != nil {
 				return err
 			}
-			return b.report(c, []measurement{m})
+			return b.report(c, ms)
 		},
 	}
 	b.flags(c, 9)
@@ -60,32 +62,41 @@ type checkBench struct {
 
 const constantPath = "/constant"
 
-func (q *checkBench) run(ctx context.Context) (measurement, error) {
-	m := measurement{Name: "POST /v1/check", Unit: "requests", Yardstick: "constant JSON"}
+func (q *checkBench) run(ctx context.Context) ([]measurement, error) {
 	dir, remove, err := q.tempDir()
 	if err != nil {
-		return m, err
+		return nil, err
 	}
 	defer remove()
 	n, err := openBench(ctx, eventstore.EmbedConfig{Dir: dir, NoSync: true, Listen: "127.0.0.1:0"})
 	if err != nil {
-		return m, err
+		return nil, err
 	}
 	defer n.close()
 	s := newSample()
-	s.steady = true
+	s.steady, s.leaves = true, 1+q.tokens/100
 	if err := s.fill(ctx, n, func() bool { return s.tokens >= q.tokens }); err != nil {
-		return m, err
+		return nil, err
 	}
 	if err := n.follow(ctx); err != nil {
-		return m, err
+		return nil, err
 	}
 	address, stop, err := q.serve(n)
 	if err != nil {
-		return m, err
+		return nil, err
 	}
 	defer stop()
-	return q.compare(m, q.round(address, "/v1/check"), q.round(address, constantPath))
+	random := rand.New(rand.NewPCG(3, 7)) //nolint:gosec // the same order in each run
+	any := func() int { return random.IntN(q.tokens) }
+	plain, err := q.compare(measurement{Name: "POST /v1/check", Unit: "requests", Yardstick: "constant JSON"},
+		q.round(address, "/v1/check", any), q.round(address, constantPath, any))
+	if err != nil {
+		return nil, err
+	}
+	leaves := func() int { return leaf(domain.MaxDepth - 1 + random.IntN(s.leaves)) }
+	derived, err := q.compare(measurement{Name: "the same, with 8 ancestors", Unit: "requests", Yardstick: "constant JSON"},
+		q.round(address, "/v1/check", leaves), q.round(address, constantPath, leaves))
+	return []measurement{plain, derived}, err
 }
 
 // serve runs the server that a node runs, with the constant handler beside.
@@ -119,12 +130,11 @@ func (q *checkBench) serve(n *benchNode) (string, func(), error) {
 }
 
 // round asks path from every client for the span. The requests are made
-// beforehand, about tokens in random order.
-func (q *checkBench) round(address, path string) func() (int, time.Duration, error) {
-	random := rand.New(rand.NewPCG(3, 7)) //nolint:gosec // the same order in each run
+// beforehand, about the tokens that next names.
+func (q *checkBench) round(address, path string, next func() int) func() (int, time.Duration, error) {
 	requests := make([][]byte, 8192)
 	for i := range requests {
-		requests[i] = request(path, random.IntN(q.tokens))
+		requests[i] = request(path, next())
 	}
 	return func() (int, time.Duration, error) {
 		counts, errs := make([]int, q.clients), make([]error, q.clients)

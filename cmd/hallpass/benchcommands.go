@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -64,7 +65,7 @@ func (b *bench) commands(ctx context.Context, commands, concurrent int) (measure
 	if err := n.follow(ctx); err != nil {
 		return m, err
 	}
-	by, err := n.svc.Authenticate(secretOf(-1).Reveal())
+	by, err := n.svc.Authenticate(secretOf(-1).Reveal(), netip.Addr{})
 	if err != nil {
 		return m, err
 	}

@@ -22,6 +22,7 @@ type sample struct {
 	tokens int
 	last   []domain.Seq // of each token
 	steady bool         // no token gets another secret
+	leaves int          // tokens with as many ancestors as one can have, which they share
 }
 
 const (
@@ -46,14 +47,35 @@ func deviceOf(n int) string { return "/device/sensor-" + strconv.Itoa(n) }
 // start are the records that the others build on.
 func (s *sample) start() []eventstore.Entry {
 	everything := domain.Permissions{Mode: domain.Union, Allow: []domain.Grant{{Resource: "/", Actions: []domain.Action{"*"}}}}
-	return []eventstore.Entry{
+	start := []eventstore.Entry{
 		s.entry(0, domain.Actor{}, "", domain.AccountOpened{Name: "bench"}),
 		s.entry(0, domain.Actor{}, benchAdmin, domain.TokenIssued{
 			Generation: 1, Name: "admin", Enabled: true, Kind: domain.KindAPI, Permissions: everything,
 			Digest: secretOf(-1).Digest(),
 		}),
 	}
+	if s.leaves == 0 {
+		return start
+	}
+	parent := benchAdmin
+	for i := range domain.MaxDepth - 1 + s.leaves {
+		e := domain.TokenIssued{
+			Generation: 1, Name: "derived", Enabled: true, Kind: domain.KindAPI, Digest: secretOf(leaf(i)).Digest(),
+			Permissions: domain.Permissions{Mode: domain.Union, Allow: []domain.Grant{{Resource: "/device", Actions: []domain.Action{"*"}}}},
+			Parent:      &domain.Link{Token: parent, Generation: 1},
+		}
+		id := domain.TokenID("derived-" + strconv.Itoa(i))
+		if i < domain.MaxDepth-1 {
+			parent = id
+		}
+		start = append(start, s.entry(0, domain.Actor{}, id, e))
+	}
+	return start
 }
+
+// leaf is the number of the secret of a derived token: the first few are those
+// that the others are derived from.
+func leaf(i int) int { return -1<<40 - i }
 
 // event is the next event.
 func (s *sample) event() eventstore.Entry {

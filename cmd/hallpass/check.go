@@ -55,6 +55,9 @@ Exits 0 when it is allowed, 3 when it is refused, 1 when there is no answer.`,
 				if d.Token != "" {
 					t.row("token", d.Account+"/"+d.Token)
 				}
+				if d.Ancestor != "" {
+					t.row("on account of", d.Account+"/"+d.Ancestor+" (it was derived from that)")
+				}
 				t.row("revision", number(d.Revision))
 				if d.Stale {
 					t.row("stale", fmt.Sprintf("the server could last prove %d ms ago that it is current", d.AgeMS))
@@ -70,6 +73,7 @@ Exits 0 when it is allowed, 3 when it is refused, 1 when there is no answer.`,
 	at.flags(c)
 	out.flags(c)
 	c.Flags().StringVar(&q.Secret, "secret", "", "whose secret to ask about; - reads it from stdin, where ps doesn't show it")
+	c.Flags().StringVar(&q.Address, "address", "", "the address that it is used from (default: of your own credential, yours; of another's, not known)")
 	c.Flags().BoolVar(&q.Unverified, "unverified", false, "take an action that the catalogue doesn't know; it counts as a write")
 	return c
 }

@@ -61,6 +61,9 @@ func TestDamagedAlone(t *testing.T) {
 			if err := os.CopyFS(dir, os.DirFS(whole)); err != nil {
 				t.Fatal(err)
 			}
+			if err := os.Chmod(filepath.Join(dir, "keyring"), 0o600); err != nil { // CopyFS keeps no modes
+				t.Fatal(err)
+			}
 			c.damage(dir)
 			refused := startAlone(t, dir).wantRefused()
 			t.Log(refused)

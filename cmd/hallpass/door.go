@@ -8,9 +8,11 @@ import (
 	"hallpass/api/wire"
 )
 
-// door is the handler of a node from the moment that its port is taken. Until
-// there is a log to answer from, it says so.
-type door struct{ inside atomic.Pointer[http.Handler] }
+// door is the handler of a port from the moment that it is taken.
+type door struct {
+	before http.Handler // what answers until open
+	inside atomic.Pointer[http.Handler]
+}
 
 // open hands every request from now on to h.
 func (d *door) open(h http.Handler) { d.inside.Store(&h) }
@@ -20,18 +22,30 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		(*h).ServeHTTP(w, r)
 		return
 	}
-	const waiting = "the stream is being opened"
+	d.before.ServeHTTP(w, r)
+}
+
+// What is said until there is a log to answer from.
+const (
+	opening  = "the stream is being opened"
+	starting = "this node is starting: " + opening + "; try again shortly"
+)
+
+// notYet answers in the native form until then.
+type notYet struct{}
+
+func (notYet) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	switch r.URL.Path {
 	case "/healthz":
 		answer(w, http.StatusOK, "application/json", wire.Health{Status: "ok"})
 	case "/readyz":
-		answer(w, http.StatusServiceUnavailable, "application/json", wire.Ready{Phase: "connecting", WaitingFor: waiting, Accepted: []uint64{}})
+		answer(w, http.StatusServiceUnavailable, "application/json", wire.Ready{Phase: "connecting", WaitingFor: opening, Accepted: []uint64{}})
 	default:
 		w.Header().Set("Retry-After", "1")
 		answer(w, http.StatusServiceUnavailable, "application/problem+json", wire.Problem{
 			Type: "about:blank", Title: http.StatusText(http.StatusServiceUnavailable), Status: http.StatusServiceUnavailable,
-			Detail: "this node is starting: " + waiting + "; try again shortly", Code: "not_ready",
+			Detail: starting, Code: "not_ready",
 		})
 	}
 }

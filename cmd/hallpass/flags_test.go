@@ -34,6 +34,7 @@ func ours(c *cobra.Command) bool {
 var valueFor = map[string]string{
 	"string": "text", "bool": "true", "int": "3", "uint64": "7", "duration": "90m", "intSlice": "2",
 	"time": "2030-01-31", "size": "20GiB", "grant": "/device:read", "key=value": "a=b", "stringArray": "a", "stringSlice": "a", "float64": "1.5", "durationSlice": "2s",
+	"name:level": "MoveRobot:write", "any|sessions": "any", "prefix,...": "10.0.0.0/8", "hours": "08:00-18:00 UTC", "int64": "4",
 	"table|json": "json", "all|commit": "all", "seq:sha256": "7:" + strings.Repeat("ab", 32), "code": "policy",
 }
 

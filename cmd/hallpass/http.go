@@ -2,8 +2,8 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -20,27 +20,47 @@ const (
 	drainFor = 10 * time.Second // what requests get to finish at a stop
 )
 
-// serving is the HTTP server of a node.
+// serving is the HTTP servers of a node, one a port.
 type serving struct {
-	door     *door
-	stopping chan struct{} // closed when it stops taking part
-	served   chan struct{} // closed when it accepts no more
+	on       []*listener   // the main one first
+	stopping chan struct{} // closed when they stop taking part
+	served   chan struct{} // closed when one of them accepts no more
 	err      error         // why; to be read after served
 
-	srv    *http.Server
-	logger *slog.Logger
-	once   sync.Once
+	servers []*http.Server
+	running sync.WaitGroup
+	first   sync.Once // to end
+	logger  *slog.Logger
+	once    sync.Once
 }
 
-// serveOn serves what comes in on ln until end is called.
-func (n *node) serveOn(ln net.Listener) *serving {
-	s := &serving{door: new(door), stopping: make(chan struct{}), served: make(chan struct{}), logger: n.logger}
-	s.srv = newHTTPServer(s.door, n.logger)
-	go func() { // end waits for it
-		defer close(s.served)
-		s.err = s.srv.Serve(ln)
-	}()
+// serveOn serves what comes in on the ports until end is called.
+func (n *node) serveOn(ports []*listener) *serving {
+	s := &serving{on: ports, stopping: make(chan struct{}), served: make(chan struct{}), logger: n.logger}
+	for _, l := range ports {
+		srv := newHTTPServer(l.door, n.logger)
+		s.servers = append(s.servers, srv)
+		s.running.Go(func() { // end waits for it
+			err := srv.Serve(l)
+			s.first.Do(func() {
+				s.err = fmt.Errorf("serving %s: %w", l.url, err)
+				close(s.served)
+			})
+		})
+	}
 	return s
+}
+
+// open lets the ports answer: the main one with everything, each other one with
+// its dialect alone.
+func (s *serving) open(native http.Handler, dialects map[string]http.Handler) {
+	for _, l := range s.on {
+		if l.dialect == "" {
+			l.door.open(newMount(native, dialects))
+		} else {
+			l.door.open(dialects[l.dialect])
+		}
+	}
 }
 
 func newHTTPServer(h http.Handler, logger *slog.Logger) *http.Server {
@@ -66,10 +86,16 @@ func (s *serving) end() {
 		close(s.stopping)
 		ctx, cancel := context.WithTimeout(context.Background(), drainFor)
 		defer cancel()
-		if err := s.srv.Shutdown(ctx); err != nil {
-			s.logger.Warn("requests were cut off", "error", err)
-			_ = s.srv.Close()
+		var all sync.WaitGroup
+		for _, srv := range s.servers {
+			all.Go(func() {
+				if err := srv.Shutdown(ctx); err != nil {
+					s.logger.Warn("requests were cut off", "error", err)
+					_ = srv.Close()
+				}
+			})
 		}
-		<-s.served
+		all.Wait()
+		s.running.Wait()
 	})
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -12,11 +11,7 @@ import (
 
 func newTokenIssue() *cobra.Command {
 	var o inAccount
-	var p permissions
-	var t wire.IssueToken
-	var expires, notBefore moment
-	var disabled bool
-	t.Tags = map[string]string{}
+	f := issueFlags{expiry: "never"}
 	c := &cobra.Command{
 		Use: "issue [ID]", Short: "Make a token", Args: cobra.MaximumNArgs(1),
 		Long: `Makes a token and prints it with its secret, which no later command shows. Without
@@ -24,13 +19,17 @@ an ID one is made up. You can't give what your own token may not do.
 
 A grant's resource covers itself and all under it; * is one whole segment; / is
 everything. An action is a name of the catalogue, a name with a final *, * for
-any, or a level: read, write.`,
+any, or a level: read, write.
+
+A secret that holders have already, from another system, can be taken over with
+--import-secret-file or --import-digest.`,
 		Example: `  hallpass token issue thermo-reader --grant '/device/thermo1:AccessDeviceResources'
   hallpass token issue all-devices --grant '/device:*' --deny '/device:Delete*' --expires 30d
+  hallpass token issue office --grant '/:read' --allow-from 192.0.2.0/24 --hours '08:00-18:00 Europe/Zurich'
   hallpass token issue admin --grant '/:*'
   hallpass token issue from-file --permissions permissions.json -o json`,
 		RunE: func(c *cobra.Command, args []string) error {
-			permissions, err := p.wire(c.InOrStdin())
+			t, err := f.wire(c, strings.Join(args, ""))
 			if err != nil {
 				return err
 			}
@@ -38,14 +37,7 @@ any, or a level: read, write.`,
 			if err != nil {
 				return err
 			}
-			t.ID = strings.Join(args, "")
-			t.Name = cmp.Or(t.Name, t.ID)
-			t.Permissions = permissions
-			t.NotBefore, t.ExpiresAt = notBefore.t, expires.t
-			if disabled {
-				t.Enabled = new(bool)
-			}
-			token, secret, err := cl.IssueToken(c.Context(), o.account, t)
+			token, secret, err := withOnce(cl, f.once).IssueToken(c.Context(), o.account, t)
 			if err != nil {
 				return err
 			}
@@ -53,20 +45,47 @@ any, or a level: read, write.`,
 		},
 	}
 	o.flags(c)
-	p.flags(c)
-	c.Flags().StringVar(&t.Name, "name", "", "a name for people (default: the id)")
-	c.Flags().StringVar(&t.Description, "description", "", "what it is for; at most 1024 bytes")
-	c.Flags().Var(tags(t.Tags), "tag", "a tag, as KEY=VALUE; may be given several times")
-	c.Flags().Var(&expires, "expires", "when it expires: 2030-01-31T12:00:00Z, 2030-01-31, or from now: 12h, 30d (default: never)")
-	c.Flags().Var(&notBefore, "not-before", "from when on it works, written like --expires (default: at once)")
-	c.Flags().BoolVar(&disabled, "disabled", false, "make it disabled: it works once it is enabled")
-	c.Flags().BoolVar(&t.Immutable, "immutable", false, "make it so that it can't be changed, only revoked")
+	f.flags(c)
+	return c
+}
+
+func newTokenDerive() *cobra.Command {
+	var o inAccount
+	f := issueFlags{expiry: "when its parent does"}
+	c := &cobra.Command{
+		Use: "derive PARENT [ID]", Short: "Make a token that may never do more than another", Args: cobra.RangeArgs(1, 2),
+		Long: `Makes a token out of another one, and prints it with its secret. Whatever is taken
+from the parent is taken from it at the same time: disable, edit, suspend or revoke
+the parent, and all that was derived from it follows; enable it, and that is back.
+
+Without --grant and --permissions it may do what its parent may.`,
+		Example: `  hallpass token derive platform for-alice --grant '/device/thermo1:read' --expires 8h
+  hallpass token list --parent platform`,
+		RunE: func(c *cobra.Command, args []string) error {
+			t, err := f.wire(c, strings.Join(args[1:], ""))
+			if err != nil {
+				return err
+			}
+			cl, err := o.client()
+			if err != nil {
+				return err
+			}
+			token, secret, err := withOnce(cl, f.once).DeriveToken(c.Context(), o.account, args[0], t)
+			if err != nil {
+				return err
+			}
+			return o.printSecret(c, token, secret)
+		},
+	}
+	o.flags(c)
+	f.flags(c)
 	return c
 }
 
 func newTokenEdit() *cobra.Command {
 	var o inAccount
 	var e edit
+	var force forcing
 	e.tags = tags{}
 	c := &cobra.Command{
 		Use: "edit ID", Short: "Change a token", Args: cobra.ExactArgs(1),
@@ -85,7 +104,7 @@ With --if-revision nothing is changed if the token was changed since.`,
 			if err != nil {
 				return err
 			}
-			t, err := cl.EditToken(c.Context(), o.account, args[0], patch, e.revision)
+			t, err := force.on(cl).EditToken(c.Context(), o.account, args[0], patch, e.revision)
 			if err != nil {
 				return err
 			}
@@ -94,12 +113,14 @@ With --if-revision nothing is changed if the token was changed since.`,
 	}
 	o.flags(c)
 	e.flags(c)
+	force.flags(c)
 	return c
 }
 
 // edit is the flags that change a token.
 type edit struct {
 	permissions
+	conditions
 	name, description  string
 	tags               tags
 	removeTags         []string
@@ -110,6 +131,7 @@ type edit struct {
 
 func (e *edit) flags(c *cobra.Command) {
 	e.permissions.flags(c)
+	e.conditions.flags(c)
 	f := c.Flags()
 	f.StringVar(&e.name, "name", "", "a new name")
 	f.StringVar(&e.description, "description", "", "a new description")
@@ -121,6 +143,7 @@ func (e *edit) flags(c *cobra.Command) {
 	f.Bool("clear-tags", false, "take all tags away")
 	f.Bool("clear-expires", false, "let it never expire")
 	f.Bool("clear-not-before", false, "let it work at once")
+	f.Bool("clear-conditions", false, "let it work from everywhere and all day")
 	f.Bool("clear-grants", false, "take all grants away")
 	f.Bool("clear-denies", false, "take all denies away")
 	f.Uint64Var(&e.revision, "if-revision", 0, "only if this is still the token's revision")
@@ -133,6 +156,7 @@ func (e *edit) patch(c *cobra.Command) (client.Patch, error) {
 	for _, both := range [][2]string{
 		{"expires", "clear-expires"}, {"not-before", "clear-not-before"}, {"tag", "clear-tags"},
 		{"remove-tag", "clear-tags"}, {"grant", "clear-grants"}, {"deny", "clear-denies"},
+		{"allow-from", "clear-conditions"}, {"deny-from", "clear-conditions"}, {"hours", "clear-conditions"},
 		{"permissions", "clear-grants"}, {"permissions", "clear-denies"},
 	} {
 		if given(both[0]) && asked(both[1]) {
@@ -151,7 +175,7 @@ func (e *edit) patch(c *cobra.Command) (client.Patch, error) {
 			p[f.field] = f.value
 		}
 	}
-	for flag, field := range map[string]string{"clear-expires": "expires_at", "clear-not-before": "not_before", "clear-tags": "tags"} {
+	for flag, field := range map[string]string{"clear-expires": "expires_at", "clear-not-before": "not_before", "clear-tags": "tags", "clear-conditions": "conditions"} {
 		if asked(flag) {
 			p[field] = nil
 		}
@@ -165,6 +189,9 @@ func (e *edit) patch(c *cobra.Command) (client.Patch, error) {
 			t[k] = nil
 		}
 		p["tags"] = t
+	}
+	if bounds := e.conditions.patch(); bounds != nil {
+		p["conditions"] = bounds
 	}
 	permissions, err := e.permissionsPatch(c)
 	if err != nil {
@@ -181,7 +208,7 @@ func (e *edit) patch(c *cobra.Command) (client.Patch, error) {
 
 // permissionsPatch returns what to change of the permissions; nil for nothing.
 func (e *edit) permissionsPatch(c *cobra.Command) (any, error) {
-	whole, err := e.wire(c.InOrStdin())
+	whole, err := e.permissions.wire(c.InOrStdin())
 	if err != nil {
 		return nil, err
 	}
@@ -194,10 +221,10 @@ func (e *edit) permissionsPatch(c *cobra.Command) (any, error) {
 		}
 		return p, nil
 	}
-	if len(e.allow) > 0 {
+	if len(e.permissions.allow) > 0 {
 		p["allow"] = whole.Allow
 	}
-	if len(e.deny) > 0 {
+	if len(e.permissions.deny) > 0 {
 		p["deny"] = whole.Deny
 	}
 	if e.mode != "" {

@@ -77,6 +77,8 @@ var hints = map[string]string{
 	"forbidden":           "'hallpass token show' without a name shows what your own token may do",
 	"precondition_failed": "look at it again with 'hallpass token show', then give its revision",
 	"immutable":           "revoke it and issue it again under the same id",
+	"key_missing":         "'hallpass keyring --help' says where keys come from",
+	"not_revealable":      "issue such a token with --revealable",
 	"not_ready":           "try again shortly",
 	"stale":               "try again shortly",
 	"unknown":             "look whether it happened before you try again",

@@ -2,17 +2,14 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"math"
-	"net"
 	"os"
 	"path/filepath"
 	"runtime/debug"
-	"syscall"
 	"time"
 
 	"hallpass/api"
@@ -21,24 +18,25 @@ import (
 	"hallpass/projections"
 )
 
-// node is one running server: listener, log, projection and door, opened in
+// node is one running server: listeners, log, projection and doors, opened in
 // that order and closed the other way round.
 type node struct {
 	flags  *serveFlags
 	logger *slog.Logger
 	stdout io.Writer
 	wanted domain.Secret // the root secret that the environment supplies; may be none
+	keys   *liveKeyring  // set by run
 }
 
-// run is a node's life: it returns nil when ctx ends it. The port is taken
-// first and answers health and readiness from then on; what opens a token does
+// run is a node's life: it returns nil when ctx ends it. The ports are taken
+// first and answer health and readiness from then on; what opens a token does
 // not work before the log is replayed.
 func (n *node) run(ctx context.Context) error {
-	ln, scheme, err := n.listen()
+	ports, err := n.listen()
 	if err != nil {
 		return err
 	}
-	s := n.serveOn(ln)
+	s := n.serveOn(ports)
 	defer s.end()
 	if n.flags.nats.URL != "" { // the embedded stream locks the directory itself
 		release, err := eventstore.LockDir(n.flags.data)
@@ -46,6 +44,9 @@ func (n *node) run(ctx context.Context) error {
 			return err
 		}
 		defer release()
+	}
+	if n.keys, err = openKeyring(keyringFileOf(n.flags.keyring, n.flags.data), n.logger); err != nil {
+		return err
 	}
 	log, err := n.flags.openLog(ctx, n.logger)
 	if err != nil {
@@ -59,12 +60,12 @@ func (n *node) run(ctx context.Context) error {
 	if err := n.flags.others.fits(log.Settings()); err != nil {
 		return err
 	}
-	return n.follow(ctx, log, s, scheme+"://"+ln.Addr().String())
+	return n.follow(ctx, log, s)
 }
 
 // follow replays the log, sees to the root token, says that the node is ready,
 // and waits for its end.
-func (n *node) follow(ctx context.Context, log *eventstore.JetStream, s *serving, address string) error {
+func (n *node) follow(ctx context.Context, log *eventstore.JetStream, s *serving) error {
 	head, err := eventstore.OpenHead(filepath.Join(n.flags.data, headFile))
 	if err != nil {
 		return err
@@ -74,18 +75,24 @@ func (n *node) follow(ctx context.Context, log *eventstore.JetStream, s *serving
 	if err != nil {
 		return err
 	}
-	shown := newProgress(os.Stderr, n.logger)
-	p := projections.Open(log, projections.Config{
-		Logger: n.logger, Progress: shown.show, Node: self, Accept: n.flags.others.accept,
-		Head: head, GiveUp: n.flags.others.giveUp,
+	shown, firstUses := newProgress(os.Stderr, n.logger), projections.NewFirstUses()
+	clocked, now := n.flags.clock.of(log), n.flags.clock.now()
+	p := projections.Open(clocked, projections.Config{
+		Now: now, Logger: n.logger, Progress: shown.show, Node: self, Accept: n.flags.others.accept,
+		Head: head, GiveUp: n.flags.others.giveUp, FirstUsed: firstUses.Note, UsageEvery: n.flags.usageEvery,
 	})
 	defer p.Close()
 	defer n.leave(p, log)
 	defer s.end() // requests that run need the projection
 	ended := make(chan error, 1)
 	go func() { ended <- p.Position.Wait(context.Background(), math.MaxUint64) }() // ends with the projection
-	svc := api.NewService(api.ServiceConfig{Log: log, Projection: p, Logger: n.logger})
-	s.door.open(api.NewHandler(svc, api.HandlerConfig{Version: version(), Stopping: s.stopping, Logger: n.logger}))
+	svc := api.NewService(api.ServiceConfig{Log: clocked, Projection: p, Logger: n.logger, Keyring: n.keys.now, FirstUses: firstUses, AllowWeakSecrets: n.flags.allowWeak})
+	defer inBackground(svc.Reseal)()
+	defer inBackground(func(ctx context.Context) { _ = svc.Upkeep(ctx) })() // its error is Ready's, which is seen to below
+	s.open(api.NewHandler(svc, api.HandlerConfig{
+		Version: version(), Stopping: s.stopping, Logger: n.logger, LeaksPerMinute: n.flags.leaks(),
+		TrustedProxies: n.flags.proxies,
+	}), n.flags.dialects.handlers(svc))
 
 	relax := replaying()
 	err = p.Ready(ctx)
@@ -99,7 +106,10 @@ func (n *node) follow(ctx context.Context, log *eventstore.JetStream, s *serving
 		if err := settled(n.flags.data, self); err != nil {
 			return err
 		}
-		if err := n.announce(ctx, svc, address); err != nil {
+		if err := n.makeKeyring(ctx, svc); err != nil {
+			return stopped(ctx, err)
+		}
+		if err := n.announce(ctx, svc, s.on); err != nil {
 			return stopped(ctx, err)
 		}
 	}
@@ -108,7 +118,7 @@ func (n *node) follow(ctx context.Context, log *eventstore.JetStream, s *serving
 		case <-ctx.Done():
 			return nil
 		case <-s.served:
-			return fmt.Errorf("serving %s: %w", address, s.err)
+			return s.err
 		case err := <-ended:
 			if err := n.over(err, log.Settings()); err != nil {
 				return err
@@ -188,50 +198,27 @@ func (n *node) othersProven(p *projections.Projection, log *eventstore.JetStream
 }
 
 // announce makes sure that there is a root token, then prints the ready line,
-// and behind it the root secret if this start made it.
-func (n *node) announce(ctx context.Context, svc *api.Service, address string) error {
+// behind it the root secret if this start made it, and where dialects have ports
+// of their own.
+func (n *node) announce(ctx context.Context, svc *api.Service, ports []*listener) error {
 	made, err := n.bootstrap(ctx, svc)
 	if err != nil {
 		return err
 	}
-	lines := "listening on " + address + "\n"
+	lines := "listening on " + ports[0].url + "\n"
 	if !made.IsZero() {
 		lines += "root token: " + made.Reveal() + "\n"
+	}
+	said := []any{"address", ports[0].url, "revision", svc.Revision(), "version", version()}
+	for _, l := range ports[1:] {
+		lines += l.dialect + " listening on " + l.url + "\n"
+		said = append(said, l.dialect, l.url)
 	}
 	if _, err := io.WriteString(n.stdout, lines); err != nil {
 		return fmt.Errorf("writing to stdout: %w", err)
 	}
-	n.logger.Info("ready", "address", address, "revision", svc.Revision(), "version", version())
+	n.logger.Info("ready", said...)
 	return nil
-}
-
-// listen takes the port, with TLS if that is asked for.
-func (n *node) listen() (net.Listener, string, error) {
-	var certificate tls.Certificate
-	if n.flags.tlsCert != "" {
-		var err error
-		if certificate, err = tls.LoadX509KeyPair(n.flags.tlsCert, n.flags.tlsKey); err != nil {
-			return nil, "", fmt.Errorf("the TLS certificate %s and its key %s don't load: %w", n.flags.tlsCert, n.flags.tlsKey, err)
-		}
-	}
-	ln, err := net.Listen("tcp", n.flags.listen)
-	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, "", fmt.Errorf("the address %s is in use by another program: stop it, or choose another with --listen", n.flags.listen)
-	case errors.Is(err, syscall.EACCES):
-		return nil, "", fmt.Errorf("this user may not listen on %s: choose a port above 1023 with --listen", n.flags.listen)
-	case err != nil:
-		return nil, "", fmt.Errorf("can't listen on %s: %w: choose another address with --listen", n.flags.listen, err)
-	}
-	if n.flags.tlsCert != "" {
-		return tls.NewListener(ln, &tls.Config{
-			Certificates: []tls.Certificate{certificate}, NextProtos: []string{"h2", "http/1.1"}, MinVersion: tls.VersionTLS12,
-		}), "https", nil
-	}
-	if tcp, ok := ln.Addr().(*net.TCPAddr); ok && !tcp.IP.IsLoopback() {
-		n.logger.Warn("secrets travel in clear: use --tls-cert and --tls-key, or let only a TLS proxy reach this address", "address", tcp.String())
-	}
-	return ln, "http", nil
 }
 
 // stopped is err, or nil when it only says that the node was told to stop.

@@ -23,8 +23,8 @@ Each flag has an environment twin: --if-revision is HALLPASS_IF_REVISION. The
 flag wins. A twin of a flag that may be given several times holds one value a
 line.
 
-Commands other than 'serve', 'root', 'receipt' and 'node resync' speak to a server. Which one, and as
-whom, is looked for in this order: --server and --token; HALLPASS_SERVER and
+Commands other than 'serve', 'root', 'receipt', 'node resync', 'keyring make' and
+'keyring rotate' speak to a server. Which one, and as whom, is looked for in this order: --server and --token; HALLPASS_SERVER and
 HALLPASS_TOKEN; the file that 'hallpass login' wrote; and, where the server is
 this machine, ./hallpass-data/root-token. Without any, the server is
 http://127.0.0.1:8080.
@@ -35,8 +35,8 @@ run, 3 'hallpass check' answered with no.`,
 		SilenceUsage:  true,
 	}
 	root.AddCommand(
-		newServe(), newAccount(), newToken(), newCheck(), newWatch(), newLogin(),
-		newRootGroup(), newNode(), newReceipt(), newReady(), newVersion(), newBench(),
+		newServe(), newAccount(), newToken(), newSession(), newSelf(), newCatalog(), newCheck(), newLeak(), newWatch(), newLogin(),
+		newRootGroup(), newNode(), newKeyring(), newReceipt(), newReady(), newVersion(), newBench(),
 	)
 	root.SetOut(os.Stdout)
 	root.SetErr(os.Stderr)

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -45,6 +46,7 @@ const patience = 60 * time.Second
 //	certificate CERT KEY     makes a certificate for 127.0.0.1
 //	checking NAME URL SECRET checks in a loop, in the background
 //	checked NAME             ends that loop: every check was answered, and allowed
+//	testclock                builds a hallpass that has --clock, for serve and spawn from then on
 //	nats                     sets HALLPASS_NATS_URL to an empty stream on an external NATS server
 func scriptCommands(external func() *eventstoretest.Servers) map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
@@ -68,6 +70,7 @@ func scriptCommands(external func() *eventstoretest.Servers) map[string]func(*te
 		"certificate": certificate,
 		"checking":    checking,
 		"checked":     checked,
+		"testclock":   testclock,
 		"nats":        natsURL(external),
 	}
 }
@@ -121,7 +124,7 @@ func spawn(ts *testscript.TestScript, args []string) {
 	if !slices.Contains(flags, "--listen") {
 		flags = append(flags, "--listen", "127.0.0.1:0")
 	}
-	c.cmd = exec.Command("hallpass", append([]string{"serve"}, flags...)...)
+	c.cmd = exec.Command(cmp.Or(ts.Getenv(programName), "hallpass"), append([]string{"serve"}, flags...)...)
 	c.cmd.Dir = ts.MkAbs(".")
 	c.cmd.Stderr = &c.stderr
 	for _, v := range passed {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -20,13 +21,20 @@ import (
 // serveFlags is everything that "serve" can be told.
 type serveFlags struct {
 	listen, data     string
+	keyring          string
 	tlsCert, tlsKey  string
 	nats             eventstore.ExternalConfig // without what is common to both kinds
 	natsListen       string
 	replicas         int
 	maxBytes         size
+	leaksPerMinute   int
+	proxies          prefixes
+	allowWeak        bool
 	logFormat, level string
+	usageEvery       time.Duration
 	others           clusterFlags
+	dialects         dialectFlags
+	clock            clock
 }
 
 func newServe() *cobra.Command {
@@ -48,6 +56,10 @@ variable HALLPASS_ROOT_TOKEN can supply the secret; there is no flag for it, as
 others could see it. Nor is there one for HALLPASS_NATS_PASSWORD, with which other
 programs connect to --nats-listen as user hallpass.
 
+Clients of other token services are answered too, each under the paths that they
+expect, and at an address of their own where one is given (--nbiot-listen and the
+like): a line on stdout, as 'nbiot listening on http://HOST:PORT', says so.
+
 A node answers checks only for as long as it can prove that it is current: --lease.
 A revoke is answered once no node can answer without it.
 
@@ -64,6 +76,7 @@ at once.`,
 	f := c.Flags()
 	f.StringVar(&s.listen, "listen", "127.0.0.1:8080", "the address to listen on; port 0 picks a free one")
 	f.StringVar(&s.data, "data", defaultData, "the directory of the embedded stream and the root token; made if missing")
+	f.StringVar(&s.keyring, "keyring", "", "the file with the keys of secrets that may be shown again (default: keyring under --data, made by a server that stands alone)")
 	f.StringVar(&s.tlsCert, "tls-cert", "", "a file with the PEM certificate to serve HTTPS with, and its chain")
 	f.StringVar(&s.tlsKey, "tls-key", "", "a file with the PEM key of --tls-cert")
 	f.StringVar(&s.nats.URL, "nats-url", "", "one or more NATS servers, with commas, in place of the embedded stream")
@@ -74,9 +87,15 @@ at once.`,
 	f.IntVar(&s.replicas, "replicas", 0, "how many servers keep the stream, when it is made (default: 3 with --cluster, else 1)")
 	f.Var(&s.maxBytes, "max-bytes", "the most that the stream may take, as 500MiB or 20GiB (default: half the free disk when it is made)")
 	f.StringVar(&s.natsListen, "nats-listen", "", "an address for NATS clients of the embedded stream; one that is not of this machine alone needs HALLPASS_NATS_PASSWORD (default: no such port)")
+	f.IntVar(&s.leaksPerMinute, "leaks-per-minute", 60, "how many reports of leaked secrets, which need no credential, this node takes in a minute; 0 takes none")
+	f.DurationVar(&s.usageEvery, "usage-every", 30*time.Second, "how often it is kept when tokens were last used, from 1s on; 0: that is not gathered")
+	f.Var(&s.proxies, "trusted-proxy", "addresses or prefixes of proxies that are believed when X-Forwarded-For says where a request comes from, with commas (default: none)")
+	f.BoolVar(&s.allowWeak, "allow-weak-secrets", false, "take secrets from other systems though they could be guessed")
 	f.StringVar(&s.logFormat, "log-format", "text", "how logs look: text or json")
 	f.StringVar(&s.level, "log-level", "info", "the least that is logged: debug, info, warn or error")
 	s.others.flags(c)
+	s.dialects.flags(c)
+	s.clock.flags(c)
 	return c
 }
 
@@ -87,6 +106,7 @@ func serve(c *cobra.Command, s *serveFlags) error {
 		return err
 	}
 	s.others.fromEnvironment()
+	s.dialects.proxies = s.proxies
 	if err := s.check(); err != nil {
 		return err
 	}
@@ -122,10 +142,28 @@ func (s *serveFlags) check() error {
 		return usagef("--nats-listen %s is open to other machines: set %s", printable(s.natsListen), natsPasswordName)
 	case s.replicas < 0 || s.replicas > 5:
 		return usagef("--replicas is 1, or 3 or 5 in a cluster")
+	case s.usageEvery != 0 && s.usageEvery < time.Second:
+		return usagef("--usage-every is 0, or at least 1s")
 	case s.data == "":
 		return usagef("--data must not be empty")
+	case s.leaksPerMinute < 0 || s.leaksPerMinute > mostLeaksPerMinute:
+		return usagef("--leaks-per-minute is 0 to %d", mostLeaksPerMinute)
+	}
+	if err := s.dialects.check(s.listen); err != nil {
+		return err
 	}
 	return s.others.check()
+}
+
+// mostLeaksPerMinute is as good as no limit.
+const mostLeaksPerMinute = 60_000
+
+// leaks is --leaks-per-minute as the handler takes it.
+func (s *serveFlags) leaks() int {
+	if s.leaksPerMinute == 0 {
+		return -1
+	}
+	return s.leaksPerMinute
 }
 
 // openLog opens the embedded stream, or that of --nats-url.

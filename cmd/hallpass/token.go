@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -13,14 +14,14 @@ import (
 func newToken() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "token",
-		Short: "Issue, list, show, edit, enable, disable, rotate and revoke tokens",
+		Short: "Issue, derive, list, show, edit, enable, disable, rotate, reveal and revoke tokens",
 		Long: `A token is an identity with permissions. What its bearer presents is its secret,
 which is shown once, when the token is issued or rotated.
 
 Commands name a token by its id, which is unique in its account.`,
 	}
-	c.AddCommand(newTokenIssue(), newTokenList(), newTokenShow(), newTokenEdit(), newTokenEnable(),
-		newTokenDisable(), newTokenRotate(), newTokenRevoke(), newTokenEvents())
+	c.AddCommand(newTokenIssue(), newTokenDerive(), newTokenList(), newTokenShow(), newTokenEdit(), newTokenEnable(),
+		newTokenDisable(), newTokenRotate(), newTokenReveal(), newTokenRevoke(), newTokenRevokeMany(), newTokenEvents())
 	return c
 }
 
@@ -106,17 +107,21 @@ func newTokenEnable() *cobra.Command {
 }
 
 func newTokenDisable() *cobra.Command {
-	return idCommand("disable ID...", "Refuse tokens until they are enabled", "refused", waiting{},
+	var force forcing
+	c := idCommand("disable ID...", "Refuse tokens until they are enabled", "refused", waiting{},
 		func(ctx context.Context, cl *client.Client, account, id string) (wire.Token, error) {
-			return cl.DisableToken(ctx, account, id)
+			return force.on(cl).DisableToken(ctx, account, id)
 		})
+	force.flags(c)
+	return c
 }
 
 func newTokenRevoke() *cobra.Command {
 	var why reason
+	var force forcing
 	c := idCommand("revoke ID...", "End tokens for good", "refused", waiting{ends: true},
 		func(ctx context.Context, cl *client.Client, account, id string) (wire.Token, error) {
-			return cl.RevokeToken(ctx, account, id, why.wire())
+			return force.on(cl).RevokeToken(ctx, account, id, why.wire())
 		})
 	c.Long = `Ends tokens for good: no secret of theirs works again. A revoked id may be issued
 again, with a new secret. Revoking a revoked token is no error.
@@ -127,6 +132,7 @@ receipt: --receipt keeps it.`
   hallpass token revoke thermo-reader --receipt thermo.receipt
   hallpass token revoke old-1 old-2 --reason compromised --text 'found in a public repository'`
 	why.flags(c)
+	force.flags(c)
 	return c
 }
 
@@ -134,11 +140,15 @@ func newTokenRotate() *cobra.Command {
 	var o inAccount
 	var w waiting
 	overlap := span{}
+	var retire bool
+	var once string
 	c := &cobra.Command{
 		Use: "rotate ID", Short: "Give a token a new secret", Args: cobra.ExactArgs(1),
 		Long: `Gives a token a new secret, shown only this once. The old one dies at once, or
-after --overlap, so that its holders can change over.`,
-		Example: "  hallpass token rotate thermo-reader --overlap 1h",
+after --overlap, so that its holders can change over: with --retire-on-first-use as
+soon as the new one is used, if that is sooner.`,
+		Example: `  hallpass token rotate thermo-reader --overlap 1h
+  hallpass token rotate thermo-reader --overlap 7d --retire-on-first-use`,
 		RunE: func(c *cobra.Command, args []string) error {
 			cl, err := o.client()
 			if err != nil {
@@ -147,7 +157,8 @@ after --overlap, so that its holders can change over.`,
 			if cl, err = w.on(cl, 1); err != nil {
 				return err
 			}
-			t, secret, err := cl.RotateToken(c.Context(), o.account, args[0], overlap.d)
+			how := wire.Rotate{Overlap: int64(overlap.d / time.Second), Retires: retire}
+			t, secret, err := withOnce(cl, once).Rotate(c.Context(), o.account, args[0], how)
 			if err != nil {
 				return err
 			}
@@ -160,6 +171,8 @@ after --overlap, so that its holders can change over.`,
 	o.flags(c)
 	w.flags(c)
 	c.Flags().Var(&overlap, "overlap", "how long the old secret stays valid, as 90m, 12h or 7d; at most 30d (default 0: it dies at once)")
+	c.Flags().BoolVar(&retire, "retire-on-first-use", false, "end the old secret when the new one is first used; without --overlap after 30d in any case")
+	onceFlag(c, &once)
 	return c
 }
 
@@ -169,10 +182,11 @@ func newTokenList() *cobra.Command {
 	var f client.TokenFilter
 	var enabled bool
 	var before moment
+	var unused past
 	c := &cobra.Command{
 		Use: "list", Short: "List tokens, in order of creation", Args: cobra.NoArgs,
 		Long: `Lists an account's tokens in order of creation. Revoked ones are left out unless
---state revoked asks for them.`,
+--state revoked asks for them, and sessions unless --kind does.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			cl, err := o.client()
 			if err != nil {
@@ -184,6 +198,9 @@ func newTokenList() *cobra.Command {
 			if before.t != nil {
 				f.ExpiresBefore = *before.t
 			}
+			if unused.t != nil {
+				f.UnusedSince = *unused.t
+			}
 			return printAll(&o.output, c.OutOrStdout(), at.on(cl).Tokens(c.Context(), o.account, f), tokenHead, tokenRow)
 		},
 	}
@@ -192,8 +209,12 @@ func newTokenList() *cobra.Command {
 	c.Flags().StringVar(&f.Name, "name", "", "only those whose name starts with this")
 	c.Flags().StringVar(&f.Tag, "tag", "", "only those with this tag: KEY, or KEY:VALUE")
 	c.Flags().StringVar(&f.State, "state", "", "only those in this state: active, disabled or revoked")
+	c.Flags().StringVar(&f.Kind, "kind", "", "only this kind: api (the default), session, or all")
+	c.Flags().StringVar(&f.Parent, "parent", "", "only those derived from this token itself")
+	c.Flags().StringVar(&f.Origin, "origin", "", "only those made through this door")
 	c.Flags().BoolVar(&enabled, "enabled", false, "only enabled ones; --enabled=false for the disabled")
 	c.Flags().Var(&before, "expires-before", "only those that expire before this time, or within this duration from now")
+	c.Flags().Var(&unused, "unused-since", "only those not used since this time, or for this duration; never used ones too")
 	return c
 }
 

@@ -11,14 +11,14 @@ import (
 	"hallpass/api/wire"
 )
 
-var tokenHead = []string{"ID", "NAME", "STATE", "EXPIRES", "GRANTS", "CREATED", "REVISION"}
+var tokenHead = []string{"ID", "NAME", "STATE", "EXPIRES", "GRANTS", "CREATED", "LAST USED", "REVISION"}
 
 func tokenRow(t wire.Token) []string {
 	grants := grantList(t.Permissions.Allow)
 	if len(t.Permissions.Deny) > 0 {
 		grants = strings.TrimSpace(grants + " deny " + grantList(t.Permissions.Deny))
 	}
-	return []string{t.ID, t.Name, t.State, when(t.ExpiresAt), grants, stamp(t.CreatedAt), number(t.Revision)}
+	return []string{t.ID, t.Name, t.State, when(t.ExpiresAt), grants, stamp(t.CreatedAt), lastUsed(t), number(t.Revision)}
 }
 
 // grantList writes grants as --grant takes them, the first three.
@@ -51,6 +51,10 @@ func describe(tb *table, t wire.Token) {
 	field("state", t.State)
 	field("reason", strings.TrimSpace(t.Reason+" "+t.ReasonText))
 	field("kind", t.Kind)
+	field("parent", t.Parent)
+	field("origin", t.Origin)
+	field("imported", yesNo(t.Imported))
+	field("revealable", yesNo(t.Revealable))
 	field("immutable", yesNo(t.Immutable))
 	field("not before", when(t.NotBefore))
 	field("expires", when(t.ExpiresAt))
@@ -61,9 +65,24 @@ func describe(tb *table, t wire.Token) {
 	for _, g := range t.Permissions.Deny {
 		field("deny", grantText(g))
 	}
+	if c := t.Conditions; c != nil {
+		field("allow from", strings.Join(c.Allow, " "))
+		field("deny from", strings.Join(c.Deny, " "))
+		if c.Window != nil {
+			field("hours", hoursText(c.Window))
+		}
+	}
+	if t.Previous != nil {
+		older := "older secrets work until " + when(t.Previous)
+		if t.Retires {
+			older += ", or the newest is used"
+		}
+		field("secrets", older)
+	}
 	field("issued by", t.IssuedBy)
 	field("created", stamp(t.CreatedAt))
 	field("modified", stamp(t.ModifiedAt))
+	field("last used", lastUse(t))
 	field("generation", number(t.Generation))
 	field("revision", number(t.Revision))
 }
@@ -74,7 +93,12 @@ func (o *inAccount) printSecret(c *cobra.Command, t wire.Token, secret client.Se
 	whole.Secret = secret.Reveal()
 	return o.print(c.OutOrStdout(), whole, func(tb *table) {
 		describe(tb, t)
-		tb.row("secret", secret.Reveal()+" (shown only this once)")
+		switch {
+		case secret != "":
+			tb.row("secret", secret.Reveal()+" (shown only this once)")
+		case !t.Imported:
+			tb.row("secret", "not shown again: this was done before, with the same --idempotency-key; rotate to get another")
+		}
 		if line := receiptLine("in effect", t.Receipt); line != "" {
 			tb.row(line)
 		}

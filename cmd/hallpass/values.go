@@ -4,10 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"hallpass/domain"
 )
 
 // size is a flag's number of bytes: 1048576, 500MiB, 20GiB, 1TB.
@@ -133,3 +136,28 @@ func (t tags) Replace(all []string) error {
 	return nil
 }
 func (t tags) GetSlice() []string { return slices.Sorted(strings.FieldsSeq(pairs(t))) }
+
+// prefixes is a flag's addresses and prefixes of addresses, with commas.
+type prefixes []netip.Prefix
+
+func (p *prefixes) Type() string { return "prefix,..." }
+func (p *prefixes) String() string {
+	var all []string
+	for _, one := range *p {
+		all = append(all, one.String())
+	}
+	return strings.Join(all, ",")
+}
+
+func (p *prefixes) Set(text string) error {
+	var all prefixes
+	for one := range strings.SplitSeq(text, ",") {
+		prefix, err := domain.ParsePrefix(strings.TrimSpace(one), "")
+		if err != nil {
+			return errors.New("it takes addresses and prefixes like 10.0.0.0/8 or 2001:db8::1, with commas")
+		}
+		all = append(all, prefix)
+	}
+	*p = all
+	return nil
+}

@@ -32,6 +32,12 @@ func Run(t *testing.T, make Maker) {
 		{"the same entry twice is one record", repeated},
 		{"of appends with one expectation exactly one wins", race},
 		{"appends to many subjects are all stored once", crowd},
+		{"a batch is stored in order, in one piece", batchOrder},
+		{"nothing comes between the records of a batch", batchCrowd},
+		{"a batch with one wrong expectation is refused whole", batchConflicts},
+		{"the same batch twice is stored once", batchRepeated},
+		{"of batches with one expectation exactly one wins", batchRace},
+		{"what is no batch is refused", noBatch},
 		{"data comes back byte for byte", fidelity},
 		{"history is one subject's, bounded and in order", history},
 		{"an append whose context has ended stores nothing", ended},
@@ -43,11 +49,15 @@ func Run(t *testing.T, make Maker) {
 		{"what is no topic is refused", badTopics},
 		{"a closed log has no bus and no barriers", closedBus},
 		{"any sequence of appends does as a map would", model},
+		{"a shelf gives the newest value of each key, once", shelf},
+		{"a shelf holds large values of many writers", largeShelf},
+		{"a shelf refuses what is no key, and what is too large", badShelf},
 		{"a closed log says so, to everyone", closed},
 	} {
 		t.Run(c.claim, func(t *testing.T) { c.test(t, make(t, 0)) })
 	}
 	t.Run("a full log refuses, and can be read", func(t *testing.T) { full(t, make(t, 64<<10)) })
+	t.Run("a batch that does not fit is refused whole", func(t *testing.T) { fullBatch(t, make(t, 64<<10)) })
 }
 
 const (

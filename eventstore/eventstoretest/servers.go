@@ -17,7 +17,7 @@ import (
 
 // accounts is how many logs one Servers can hold, each in a NATS account of
 // its own.
-const accounts = 24
+const accounts = 48
 
 // password of every account's user: the servers live on loopback, for a test.
 const password = "for-tests-only"

@@ -177,6 +177,18 @@ func (l *Link) Append(ctx context.Context, e eventstore.Entry) (eventstore.Seq, 
 	return seq, err
 }
 
+// AppendBatch implements eventstore.Log.
+func (l *Link) AppendBatch(ctx context.Context, entries []eventstore.Entry) (eventstore.Seq, error) {
+	if err := l.reach(ctx); err != nil {
+		return 0, err
+	}
+	seq, err := l.Faulty.AppendBatch(ctx, entries)
+	if died := l.Pass(); died != nil {
+		return 0, died
+	}
+	return seq, err
+}
+
 // Barrier implements eventstore.Log.
 func (l *Link) Barrier(ctx context.Context, node domain.NodeName, data []byte) (eventstore.Seq, error) {
 	if err := l.reach(ctx); err != nil {

@@ -79,7 +79,7 @@ func (n *Process) kill() {
 // the revision that made the token what it is where wanted says so.
 func (n *Process) change(ctx context.Context, f *domain.Fact, wanted func(*domain.Token) bool) (out projections.Outcome, _ error) {
 	for ; ; time.Sleep(10 * time.Millisecond) {
-		state, last := n.Directory.State(f.Account, f.Token)
+		state, last := n.Directory.State(domain.Target{Account: f.Account, Token: f.Token})
 		if wanted(&state.Token) {
 			return projections.Outcome{Seq: state.Token.Revision}, nil
 		}

@@ -130,6 +130,14 @@ func Issued(generation uint64, secret int) domain.TokenIssued {
 	}
 }
 
+// Derived returns the issue of such a token, derived from the first generation
+// of another.
+func Derived(parent domain.TokenID, secret int) domain.TokenIssued {
+	e := Issued(1, secret)
+	e.Parent = &domain.Link{Token: parent, Generation: 1}
+	return e
+}
+
 // ReadBuckets is what an ordinary token may do.
 var ReadBuckets = domain.Permissions{
 	Mode:  domain.Union,

@@ -33,4 +33,10 @@
 // consumers, write join and left records (hp.e.root.node.>), and use the bus
 // (hp.m.>). With FollowOnly it writes nothing else, and a hallpass server must
 // be there to answer its questions for proof; use that when embedders are many.
+//
+// When tokens were last used, as the server's lists show it, includes what they
+// were used for here if projections.Config.UsageEvery is set, which needs a
+// Node.Name that stays the same from one start to the next. It is not set
+// unless asked for: the credential then also needs to write to the bucket
+// hallpass-usage (see package eventstore).
 package embedded

@@ -58,7 +58,7 @@ func newWriter(t *testing.T, log eventstore.Log) *writer {
 func (w *writer) append(token domain.TokenID, e domain.Event) projections.Seq {
 	w.t.Helper()
 	w.count++
-	_, last := w.p.Directory.State("acme", token)
+	_, last := w.p.Directory.State(domain.Target{Account: "acme", Token: token})
 	f := &domain.Fact{
 		ID: domain.NewEventID(1, [10]byte{byte(w.count >> 16), byte(w.count >> 8), byte(w.count)}), Time: domain.Instant(time.Now().UnixMilli()),
 		Authorised: w.p.Position.At(), Account: "acme", Token: token, Event: e,
@@ -81,7 +81,7 @@ func (w *writer) issue(token domain.TokenID) (client.Secret, projections.Seq) {
 	var random [32]byte
 	copy(random[:], fmt.Sprintf("%s %d", token, w.count))
 	s := domain.NewSecret(random)
-	state, _ := w.p.Directory.State("acme", token)
+	state, _ := w.p.Directory.State(domain.Target{Account: "acme", Token: token})
 	at := w.append(token, domain.TokenIssued{
 		Generation: state.Token.Generation + 1, Enabled: true, Kind: domain.KindAPI, Digest: s.Digest(),
 		Permissions: domain.Permissions{Mode: domain.Union, Allow: []domain.Grant{{Resource: "/bucket", Actions: []domain.Action{"read"}}}},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"sync"
 	"time"
 
 	"hallpass/api/client"
@@ -14,16 +15,27 @@ import (
 
 // Node is a client.Checker and a client.Watcher over a projection in this
 // process. It may be used from many goroutines.
-type Node struct{ p *projections.Projection }
+type Node struct {
+	p       *projections.Projection
+	telling sync.WaitGroup // ends with p
+}
 
 // Open starts to follow the log and returns at once. The log stays the
-// caller's; Close ends the rest.
+// caller's; Close ends the rest. A first use that ends older secrets of its
+// token is told to a server, which sees to it; cfg.FirstUsed takes its place.
 func Open(log eventstore.Log, cfg projections.Config) *Node {
-	return New(projections.Open(log, cfg))
+	if cfg.FirstUsed != nil {
+		return New(projections.Open(log, cfg))
+	}
+	uses := projections.NewFirstUses()
+	cfg.FirstUsed = uses.Note
+	n := New(projections.Open(log, cfg))
+	n.telling.Go(func() { n.p.TellFirstUses(uses) })
+	return n
 }
 
 // New is for a projection that is open already. Close closes it too.
-func New(p *projections.Projection) *Node { return &Node{p} }
+func New(p *projections.Projection) *Node { return &Node{p: p} }
 
 // Projection is what the node answers from.
 func (n *Node) Projection() *projections.Projection { return n.p }
@@ -39,33 +51,39 @@ func (n *Node) Ready(ctx context.Context) error { return n.p.Ready(ctx) }
 func (n *Node) Close(ctx context.Context) error {
 	err := n.p.Leave(ctx)
 	n.p.Close()
+	n.telling.Wait()
 	return err
 }
 
 // Check implements client.Checker.
 func (n *Node) Check(ctx context.Context, secret client.Secret, need client.Need) (client.Decision, error) {
-	asks, err := domain.Builtin().Need(need.Action, need.Resource, need.Unverified)
+	asks, err := n.p.Directory.Catalog().Need(need.Action, need.Resource, need.Unverified)
 	if err != nil {
 		return client.Decision{}, problem(err)
 	}
 	if err := n.reach(ctx, need.MinRevision); err != nil {
 		return client.Decision{}, err
 	}
-	parsed, err := domain.ParseSecret(secret.Reveal())
+	parsed, err := domain.ParseBearer(secret.Reveal())
 	if err != nil {
 		return client.Decision{Code: client.CodeInvalidToken}, nil
 	}
-	a, err := n.p.Index.Check(parsed, asks)
+	a, err := n.p.Index.CheckFrom(parsed, asks, need.From)
 	if err != nil {
 		return client.Decision{}, problem(err)
 	}
 	switch a.Verdict {
-	case domain.Granted, domain.NoGrant, domain.Denied:
-		return client.Decision{
+	case domain.Granted, domain.NoGrant, domain.Denied, domain.OnlySessions:
+		d := client.Decision{
 			Allowed: a.Allowed(), Works: true, Code: string(a.Verdict),
 			Account: string(a.Token.Account), Token: string(a.Token.ID), Revision: uint64(a.At), Stale: a.Stale,
-		}, nil
-	case domain.UnknownSecret, domain.WasRevoked, domain.IsDisabled, domain.HasExpired, domain.NotYetValid, domain.OnSuspended:
+		}
+		for _, id := range a.Ancestors {
+			d.Ancestors = append(d.Ancestors, string(id))
+		}
+		return d, nil
+	case domain.UnknownSecret, domain.WasRevoked, domain.IsDisabled, domain.HasExpired, domain.NotYetValid, domain.OnSuspended,
+		domain.WrongAddress, domain.OutsideHours:
 	}
 	return client.Decision{Code: client.CodeInvalidToken, Revision: uint64(a.At)}, nil
 }

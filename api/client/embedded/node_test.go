@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"sync"
 	"testing"
@@ -280,5 +281,36 @@ func TestRevocationsOfANode(t *testing.T) {
 	}
 	if ends != 1 || !errors.Is(end, projections.ErrClosed) {
 		t.Fatalf("%d, %v", ends, end)
+	}
+}
+
+// What a token's conditions and ancestors say holds here as at a server.
+func TestConditionsAndAncestors(t *testing.T) {
+	log := eventstore.NewMemory(eventstore.MemoryConfig{})
+	w := newWriter(t, log)
+	n := open(t, log, projections.NodeConfig{FollowOnly: true})
+	_, _ = w.issue("parent")
+	secret := domain.NewSecret([32]byte{7})
+	at := w.append("child", domain.TokenIssued{
+		Generation: 1, Enabled: true, Kind: domain.KindAPI, Digest: secret.Digest(),
+		Permissions: domain.Permissions{Mode: domain.Union, Allow: []domain.Grant{{Resource: "/bucket", Actions: []domain.Action{"read"}}}},
+		Parent:      &domain.Link{Token: "parent", Generation: 1},
+		Conditions:  &domain.Conditions{Allow: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}},
+	})
+	child := client.Secret(secret.Reveal())
+	for from, want := range map[string]bool{"10.1.2.3": true, "::ffff:10.1.2.3": true, "192.0.2.1": false, "": false} {
+		need := reads
+		need.From, _ = netip.ParseAddr(from)
+		need.MinRevision = uint64(at)
+		d, err := n.Check(t.Context(), child, need)
+		if err != nil || d.Allowed != want || d.Allowed && !slices.Equal(d.Ancestors, []string{"parent"}) {
+			t.Errorf("from %q: %+v, %v", from, d, err)
+		}
+	}
+	at = w.append("parent", domain.TokenRevoked{Reason: domain.Reason{Code: domain.ReasonPolicy}})
+	need := reads
+	need.From, need.MinRevision = netip.MustParseAddr("10.1.2.3"), uint64(at)
+	if d, err := n.Check(t.Context(), child, need); err != nil || d.Works {
+		t.Errorf("after the parent's end: %+v, %v", d, err)
 	}
 }

@@ -3,10 +3,12 @@ package grpcauth
 import (
 	"context"
 	"errors"
+	"net/netip"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 
 	"hallpass/api/client"
@@ -16,7 +18,19 @@ import (
 // is the request of a unary call, nil of a stream, whose first message has not
 // come yet. An error refuses the call with PermissionDenied: there is no rule
 // for it. It isn't shown to the caller.
+//
+// Its From, if not set, is the address of the peer.
 type Need func(ctx context.Context, method string, req any) (client.Need, error)
+
+func (f Need) of(ctx context.Context, method string, req any) (client.Need, error) {
+	n, err := f(ctx, method, req)
+	if p, ok := peer.FromContext(ctx); ok && p.Addr != nil && !n.From.IsValid() {
+		if from, err := netip.ParseAddrPort(p.Addr.String()); err == nil {
+			n.From = from.Addr()
+		}
+	}
+	return n, err
+}
 
 // Unary checks each call before its handler gets it.
 func Unary(checker client.Checker, need Need) grpc.UnaryServerInterceptor {
@@ -25,7 +39,7 @@ func Unary(checker client.Checker, need Need) grpc.UnaryServerInterceptor {
 		if err != nil {
 			return nil, err
 		}
-		n, err := need(ctx, info.FullMethod, req)
+		n, err := need.of(ctx, info.FullMethod, req)
 		if err != nil {
 			return nil, errForbidden
 		}

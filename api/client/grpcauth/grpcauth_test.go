@@ -145,7 +145,7 @@ func (w *world) append(token domain.TokenID, e domain.Event) {
 	w.t.Helper()
 	w.count++
 	p := w.node.Projection()
-	_, last := p.Directory.State("acme", token)
+	_, last := p.Directory.State(domain.Target{Account: "acme", Token: token})
 	f := &domain.Fact{
 		ID: domain.NewEventID(1, [10]byte{w.count}), Time: domain.Instant(time.Now().UnixMilli()), Authorised: p.Position.At(),
 		Account: "acme", Token: token, Event: e,

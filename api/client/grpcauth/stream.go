@@ -19,7 +19,7 @@ func Stream(holds *client.Holds, need Need) grpc.StreamServerInterceptor {
 		if err != nil {
 			return err
 		}
-		n, err := need(ctx, info.FullMethod, nil)
+		n, err := need.of(ctx, info.FullMethod, nil)
 		if err != nil {
 			return errForbidden
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/netip"
 
 	"hallpass/api/client"
 )
@@ -18,6 +19,8 @@ type Guard struct {
 	// there is no rule for it. It isn't shown to who asks. What is answered must
 	// depend on the request as the handler will understand it: on the path that
 	// the mux matched, not on one that it would clean first.
+	// Its From, if not set, is the address that the connection comes from: behind
+	// a proxy of your own, set it to what that proxy says.
 	Need func(*http.Request) (client.Need, error)
 
 	Holds   *client.Holds // of Hold
@@ -61,6 +64,11 @@ func (g *Guard) asked(w http.ResponseWriter, r *http.Request) (client.Secret, cl
 		g.log(r, "no rule for a request", err)
 		g.refuse(w, forbidden, "")
 		return "", client.Need{}, false
+	}
+	if !need.From.IsValid() {
+		if from, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
+			need.From = from.Addr()
+		}
 	}
 	return secret, need, true
 }

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -142,6 +143,31 @@ func TestProtect(t *testing.T) {
 }
 
 // Every request is a check of its own, and nothing else is.
+// A check is told where the secret is used from.
+func TestWhereARequestComesFrom(t *testing.T) {
+	g := &gate{}
+	told := netip.MustParseAddr("198.51.100.7")
+	for name, c := range map[string]struct {
+		remote string
+		by     netip.Addr
+		want   string
+	}{
+		"the connection's":     {"203.0.113.9:4711", netip.Addr{}, "203.0.113.9"},
+		"of the sixth version": {"[2001:db8::1]:80", netip.Addr{}, "2001:db8::1"},
+		"what Need says":       {"203.0.113.9:4711", told, "198.51.100.7"},
+		"a socket without any": {"@", netip.Addr{}, "invalid IP"},
+	} {
+		guard := &middleware.Guard{Checker: g, Need: func(*http.Request) (client.Need, error) { return client.Need{From: c.by}, nil }}
+		r := httptest.NewRequest(http.MethodGet, "/x", nil)
+		r.RemoteAddr = c.remote
+		r.Header.Set("Authorization", "Bearer good")
+		guard.Protect(http.HandlerFunc(who)).ServeHTTP(httptest.NewRecorder(), r)
+		if got := g.asked.Load().From.String(); got != c.want {
+			t.Errorf("%s: from %s, want %s", name, got, c.want)
+		}
+	}
+}
+
 func TestNothingIsCached(t *testing.T) {
 	g := new(gate)
 	forward := &middleware.Guard{Checker: g, Need: need, Forward: true, Realm: "things"}

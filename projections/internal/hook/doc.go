@@ -11,4 +11,8 @@ type Hook struct {
 	// Decided, if set, is called in each check between deciding and looking
 	// whether the node may answer.
 	Decided func()
+
+	// Between, if set, is called by checks that read more than one token, after
+	// each, while a record may be folded.
+	Between func()
 }
