@@ -1,0 +1,73 @@
+// Package thinger speaks the token API of Thinger.io: clients of that platform
+// work here when their base URL is changed. It is a skin over api.Service, and
+// holds no state and no rule.
+//
+// The paths are those under /v1/users/{user}/tokens, and /v1/server/assets,
+// which tells clients of them. {user} is the account. The bearer, in
+// Authorization or in the query parameter "authorization", is any credential
+// of that account, or one of the account root that acts everywhere; what it may
+// do, its Token actions say.
+//
+// A bearer made here has the shape of a JWT, since clients read the user and
+// the server out of it. Its signature is of a key that is thrown away, and its
+// claim "nonce" holds 256 random bits: to hallpass it is a secret like any
+// other. It is shown once.
+//
+// # Permissions
+//
+// {"Device": {"d1": ["Read*"]}} grants Read* on /device/d1 and all under it. The
+// first letter of a type changes its case, and nothing else does: OAuthClient
+// stands for /oAuthClient, in this grammar and at the guard alike. {"Device":
+// {"*": …}} is /device, {"*": {"*": "*"}} is everything in the account, {"*":
+// {"d1": …}} is /*/d1, and an id may go deeper: "d1/temperature". Actions that
+// nobody defined are taken (their grants are natively "unverified"), and "read"
+// and "write" are the native levels. What was put in comes out with its names
+// sorted; "*" alone comes out as a string, any other action in a list.
+//
+// # Beside the vendor's operations
+//
+//   - DELETE /v1/users/{user}/tokens with a JSON array of 1 to 1000 ids deletes
+//     these tokens, for whoever may delete each of them; if one was never there,
+//     or the rights do not reach, none is deleted. Ids that are deleted already
+//     do not matter. Without a body nothing is deleted.
+//   - Any method on /v1/users/{user}/guard/{type}/{id…}?action={name} answers,
+//     for the platform's real API behind it, whether the bearer may do that: 200
+//     {}, 401 or 403. Without an id it is about the type as a whole, as for
+//     ListDevices. What can't be read there is refused with 403, since gateways
+//     take any other status for a fault of the guard.
+//
+// # Where exact and safe part
+//
+//   - Lists and reads show every token of the account that is no session,
+//     whatever door it was made through, with whatever id, and never a secret.
+//   - A native grant that this grammar can't say shows as the next wider one:
+//     /device/* as all of Device, a first-match list as the union of its grants.
+//     Nothing that a token may do is left out. Deny grants that can't be said are
+//     left out instead, since they would seem to forbid more than they do; they
+//     stay in force, whatever is put into deny here.
+//   - A PUT that brings an entry back as it was shown leaves the native grants
+//     behind it as they are, so that reading a token and putting it back never
+//     widens it. A new allow list makes a first-match token one of the union.
+//   - "expire" goes out in seconds since 1970, as the vendor's clients send it,
+//     and a part of a second counts as a whole one. Numbers from 100,000,000,000
+//     on are taken as milliseconds, and RFC 3339 is taken too; null is no end. One
+//     that has passed makes a token born expired. created and modified are in
+//     milliseconds.
+//   - Names that a body should not have are refused, since one of them could be a
+//     misspelt deny. A PUT may bring what an answer held (token, created,
+//     modified, access_token); that is not looked at. A null takes a description,
+//     an expire or a list away.
+//   - What holds the working secret of a token is refused as an id, a name, a
+//     description or a part of permissions: events are kept for ever.
+//   - CloneToken is no right of its own: cloning takes ReadTokenConfig on the
+//     source, and what creating the clone takes. The clone keeps what bounds the
+//     source: permissions, conditions, times, tags, immutability and parent.
+//   - Editing and deleting are answered when no node goes by the old rights any
+//     more. Should that not be known in time (503), the same PUT can be sent
+//     again, while a DELETE of one token then says 404: this node has it deleted,
+//     and the others have within a lease. A DELETE of several can be sent again.
+//   - The last token that could manage the account's tokens can't be deleted,
+//     disabled or narrowed here (409); natively it can, by force.
+//   - A query keeps worse than a header: what stands between clients and hallpass
+//     may write URLs to its log, bearers in them included.
+package thinger
