@@ -8,12 +8,32 @@ import (
 	"github.com/spf13/cobra"
 
 	"hallpass/api"
+	"hallpass/api/crafter"
+	"hallpass/api/nbiot"
+	"hallpass/api/thinger"
 	"hallpass/domain"
 )
 
 // dialects are the systems whose clients are answered too. An entry may go, with
 // the package that it names: nothing else knows that package.
-var dialects []dialect
+var dialects = []dialect{
+	{name: "nbiot", system: "Telenor NB-IoT", at: []string{"/nbiot"}, strip: true, early: `{"status":503,"message":"` + starting + `"}`,
+		open: func(s *api.Service, f *dialectFlags) http.Handler {
+			return nbiot.New(s, nbiot.Config{TrustedProxies: f.proxies})
+		},
+		read: nbiot.Import, managers: "sessions",
+		then: "what manages its tokens is a session: 'hallpass session open %s' opens one, and its secret is the X-API-Token"},
+	{name: "crafter", system: "CrafterCMS Profile", at: []string{"/crafter-profile"}, strip: true, early: `{"errorCode":"OTHER","message":"` + starting + `"}`,
+		open: func(s *api.Service, f *dialectFlags) http.Handler {
+			return crafter.New(s, crafter.Config{Account: domain.AccountID(f.crafterAccount), TrustedProxies: f.proxies})
+		},
+		read: crafter.Import, seed: crafter.Seed, account: defaultCrafterAccount, shows: [2]string{"application", "id"}, published: crafter.Published},
+	{name: "thinger", system: "Thinger.io", at: []string{"/v1/users", "/v1/server/assets"}, early: `{"error":{"message":"` + starting + `"}}`,
+		open: func(s *api.Service, f *dialectFlags) http.Handler {
+			return thinger.New(s, thinger.Config{TrustedProxies: f.proxies})
+		},
+		read: thinger.Import, seed: thinger.Seed, owner: "user", shows: [2]string{"token", "access_token"}},
+}
 
 // dialect is another system's API, spoken to the same service.
 type dialect struct {

@@ -35,7 +35,7 @@ run, 3 'hallpass check' answered with no.`,
 		SilenceUsage:  true,
 	}
 	root.AddCommand(
-		newServe(), newAccount(), newToken(), newSession(), newSelf(), newCatalog(), newCheck(), newLeak(), newWatch(), newLogin(),
+		newServe(), newAccount(), newToken(), newSession(), newSelf(), newCatalog(), newCheck(), newLeak(), newWatch(), newLogin(), newSeed(), newImport(),
 		newRootGroup(), newNode(), newKeyring(), newReceipt(), newReady(), newVersion(), newBench(),
 	)
 	root.SetOut(os.Stdout)
