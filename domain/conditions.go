@@ -42,7 +42,8 @@ func NewWindow(from, to uint16, zone string) Window {
 
 // placeOf returns the zone of that name; nil if there is none here.
 func placeOf(zone string) *time.Location {
-	if zone == "" || zone == "Local" || len(zone) > MaxZone {
+	area, _, _ := strings.Cut(zone, "/")
+	if len(zone) > MaxZone || !slices.Contains(areas, area) {
 		return nil
 	}
 	if l, ok := places.Load(zone); ok {
@@ -54,6 +55,12 @@ func placeOf(zone string) *time.Location {
 	}
 	places.Store(zone, l)
 	return l
+}
+
+// areas are what names of zones begin with. Others stand for files that each
+// machine has of its own, like "localtime".
+var areas = []string{
+	"Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific", "Etc", "UTC",
 }
 
 // places holds the zones that were asked for and that there are, by name: one

@@ -211,6 +211,9 @@ func TestConditionsOutOfBounds(t *testing.T) {
 		"until 24:00":        {window(60, 1440, "UTC"), "/conditions/window"},
 		"unknown zone":       {window(60, 61, "No/Where"), "/conditions/window/zone"},
 		"the machine's zone": {window(60, 61, "Local"), "/conditions/window/zone"},
+		"a machine's file":   {window(60, 61, "localtime"), "/conditions/window/zone"},
+		"another such":       {window(60, 61, "posixrules"), "/conditions/window/zone"},
+		"with leap seconds":  {window(60, 61, "right/Europe/Zurich"), "/conditions/window/zone"},
 		"no zone":            {window(60, 61, ""), "/conditions/window/zone"},
 		"a path as zone":     {window(60, 61, "../zoneinfo/UTC"), "/conditions/window/zone"},
 	} {

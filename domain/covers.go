@@ -54,7 +54,7 @@ func (p *Permissions) unionGrants(sets []actionSet, g *Grant) bool {
 			reads, writes = reads || sets[j].reads, writes || sets[j].writes
 		}
 	}
-	if reads && writes {
+	if reads && writes && !slices.Contains(g.Actions, ActionGovern) {
 		return true
 	}
 	for _, a := range g.Actions {
@@ -170,7 +170,11 @@ func actionSets(grants []Grant, by *Catalog) []actionSet {
 // covers no wildcard: names outside the catalogue may match it.
 func (s *actionSet) covers(a Action) bool {
 	switch {
-	case s.reads && s.writes, s.listed[a]:
+	case s.listed[a]:
+		return true
+	case a == ActionGovern: // it must be named
+		return false
+	case s.reads && s.writes:
 		return true
 	case a == ActionRead || a == ActionWrite:
 		return false

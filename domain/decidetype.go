@@ -99,7 +99,23 @@ func (s *State) inUse() error {
 	if len(s.Users) > maxUsersNamed {
 		more = " and others"
 	}
-	return Errorf(CodeTypeInUse, "tokens name actions that would go: %s%s; edit or revoke them first", strings.Join(names, ", "), more)
+	return Errorf(CodeTypeInUse, "tokens name actions that would go, or that count as writes as long as nobody says otherwise: %s%s; edit or revoke them first", strings.Join(names, ", "), more)
+}
+
+// Settled returns the actions that c would give another level than write, and
+// that never had any: until then they count as writes, and who had no more than
+// that may have handed them out. State.Users names their users too.
+func Settled(c Command, known *Catalog) (settled []string) {
+	define, ok := c.(DefineType)
+	if !ok {
+		return nil
+	}
+	for _, a := range define.Def.Actions {
+		if _, had := known.orBuiltin().levels[a.Name]; !had && a.Level != LevelWrite {
+			settled = append(settled, a.Name)
+		}
+	}
+	return settled
 }
 
 // Dropped returns the actions of the type was that c would take out of the

@@ -124,7 +124,7 @@ func (a Authority) handOut(p Permissions) (Permissions, error) {
 		return p, nil
 	}
 	var f faults
-	if !a.grantsAllOf(&p) || p.namesGovern("") && !a.unbounded() {
+	if !a.grantsAllOf(&p) && !a.unbounded() {
 		return p, escalation("hand out a grant")
 	}
 	given := len(p.Deny)
@@ -141,5 +141,5 @@ func (a Authority) handOut(p Permissions) (Permissions, error) {
 // outranks tells whether the actor may do all that t may, denies included. A
 // token always outranks itself.
 func (a Authority) outranks(t *Token) bool {
-	return a.Actor.IsOperator() || a.Actor == t.actor() || a.allowsAllOf(&t.Permissions)
+	return a.Actor.IsOperator() || a.Actor == t.actor() || a.unbounded() || a.allowsAllOf(&t.Permissions)
 }

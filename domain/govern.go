@@ -2,17 +2,18 @@ package domain
 
 import "slices"
 
-// ActionGovern, named in a grant on "/token", lifts the rule that nobody hands
+// ActionGovern, named in a grant on all tokens, lifts the rule that nobody hands
 // out what he may not do himself, for issuing and revealing tokens of the
 // actor's own account: some platforms have tokens that rule over tokens and over
-// nothing else. Neither "*" nor "write" nor a wildcard stands for it, and what
-// was issued by it says so (TokenIssued.Wider).
+// nothing else. Neither "*" nor "write" nor a wildcard stands for it, also where
+// permissions are compared: who hands it out has it by name, or may do
+// everything. What was issued by it says so (TokenIssued.Wider).
 const ActionGovern Action = "GovernTokens"
 
 // governs tells whether the actor's own grants name ActionGovern. What was
 // derived from a token doesn't.
 func (a Authority) governs(account AccountID) bool {
-	return a.Actor.Account == account && len(a.Above) == 0 && a.Permissions.namesGovern("/token") &&
+	return a.Actor.Account == account && len(a.Above) == 0 && a.Permissions.namesGovern() &&
 		a.Permissions.Decide(TokenNeed(string(ActionGovern), "")).Allowed()
 }
 
@@ -25,11 +26,10 @@ func (a Authority) unbounded() bool {
 	return !slices.ContainsFunc(a.Above, func(p Permissions) bool { return len(p.Deny) > 0 })
 }
 
-// namesGovern tells whether an allow grant on that resource, or on any where it
-// is empty, names ActionGovern.
-func (p *Permissions) namesGovern(on Pattern) bool {
+// namesGovern tells whether an allow grant on all tokens names ActionGovern.
+func (p *Permissions) namesGovern() bool {
 	return slices.ContainsFunc(p.Allow, func(g Grant) bool {
-		return (on == "" || g.Resource == on) && slices.Contains(g.Actions, ActionGovern)
+		return g.Resource.Covers("/token") && slices.Contains(g.Actions, ActionGovern)
 	})
 }
 

@@ -33,7 +33,7 @@ func TestGoverning(t *testing.T) {
 		want  string // the code, or "plain" or "wider"
 	}{
 		{"a master issues what it lacks", master, nil, "acme", wide, "wider"},
-		{"a master issues a master", master, nil, "acme", master, "wider"},
+		{"a master issues a master", master, nil, "acme", master, "plain"},
 		{"what it has, it hands out like any", master, nil, "acme", grants(on("/token/a", "CreateToken")), "plain"},
 		{"without the name nothing lifts the rule", grants(manages), nil, "acme", wide, "forbidden"},
 		{"a wildcard does not name it", grants(on("/token", "*")), nil, "acme", wide, "forbidden"},
@@ -80,5 +80,59 @@ func TestGoverning(t *testing.T) {
 		if _, err := domain.Decide(s, c, by, 1); domain.CodeOf(err) != domain.CodeForbidden {
 			t.Errorf("%T: got %v, want it forbidden", c, err)
 		}
+	}
+}
+
+// Who lacks the name comes by it neither by an edit nor by another's secret,
+// and taking it away is a narrowing.
+func TestGoverningIsNotComeBy(t *testing.T) {
+	on := func(r domain.Pattern, actions ...domain.Action) domain.Grant {
+		return domain.Grant{Resource: r, Actions: actions}
+	}
+	union := func(allow ...domain.Grant) domain.Permissions {
+		return domain.Permissions{Mode: domain.Union, Allow: allow}
+	}
+	account := domain.Account{ID: "acme", State: domain.AccountIsOpen}
+	token := func(id domain.TokenID, p domain.Permissions) domain.Token {
+		return domain.Token{
+			Account: "acme", ID: id, Generation: 1, Enabled: id != "off", Kind: domain.KindAPI, Permissions: p, Revision: 5,
+			Secrets: []domain.Held{{Digest: domain.Digest{1}, Sealed: &domain.Sealed{Key: "k", Box: []byte{1}}}},
+		}
+	}
+	bounded := union(on("/", "*"))
+	bounded.Deny = []domain.Grant{on("/audit", "*")}
+	masters := union(on("/token", "CreateToken", "UpdateToken", domain.ActionGovern))
+	for _, mine := range []domain.Permissions{
+		union(on("/token", "*")), union(on("/token", "write")), union(on("/token", "read", "write")),
+		union(on("/token", "UpdateToken", "RevealToken", "CreateToken", "Govern*")),
+		union(on("/token", "*"), on("/token/a", domain.ActionGovern)), bounded,
+	} {
+		self := token("a", mine)
+		by := domain.AuthorityOf(domain.Alone(&self), &account, 5)
+		wanted := []domain.Permissions{mine, mine, mine}
+		for i, r := range []domain.Pattern{"/token", "/", "/*"} {
+			wanted[i].Allow = append([]domain.Grant{on(r, "*", domain.ActionGovern)}, mine.Allow...)
+		}
+		for _, c := range []struct {
+			of domain.Token
+			domain.Command
+		}{
+			{self, domain.EditToken{Account: "acme", Token: "a", Permissions: &wanted[0]}},
+			{self, domain.EditToken{Account: "acme", Token: "a", Permissions: &wanted[1]}},
+			{self, domain.EditToken{Account: "acme", Token: "a", Permissions: &wanted[2]}},
+			{token("m", masters), domain.RotateToken{Account: "acme", Token: "m", Digest: domain.Digest{3}}},
+			{token("m", masters), domain.RevealToken{Account: "acme", Token: "m"}},
+			{token("off", masters), domain.EnableToken{Account: "acme", Token: "off"}},
+			{domain.Token{}, domain.IssueToken{Account: "acme", Token: "n", Digest: domain.Digest{4}, Permissions: masters}},
+		} {
+			if _, err := domain.Decide(domain.State{Account: account, Token: c.of}, c.Command, by, 1); domain.CodeOf(err) != domain.CodeForbidden {
+				t.Errorf("%v by %v: got %v, want it forbidden", c.Command, mine.Allow, err)
+			}
+		}
+	}
+	master, less := token("m", masters), union(on("/token", "*"))
+	e, err := domain.Decide(domain.State{Account: account, Token: master}, domain.EditToken{Account: "acme", Token: "m", Permissions: &less}, domain.Operator(5), 1)
+	if err != nil || !e.(domain.TokenEdited).Narrows {
+		t.Errorf("taking it away: %+v, %v; want a narrowing", e, err)
 	}
 }

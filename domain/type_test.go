@@ -228,3 +228,25 @@ func TestDefinedLevelsCountWhereGrantsAreHandedOut(t *testing.T) {
 		t.Errorf("no such action without the type: %v", err)
 	}
 }
+
+// Names that count as writes while nobody has said what they are don't become
+// readable under tokens that were handed them as writes.
+func TestWhatASettledActionTakes(t *testing.T) {
+	define := domain.DefineType{Def: domain.TypeDef{Name: "robot", Actions: []domain.ActionDef{
+		{Name: "ListRobots", Level: domain.LevelList}, {Name: "MoveRobot", Level: domain.LevelWrite},
+		{Name: "ReadBucket", Level: domain.LevelRead}, {Name: "SeeRobot", Level: domain.LevelRead},
+	}}}
+	if got, want := domain.Settled(define, nil), []string{"ListRobots", "SeeRobot"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("it settles %v, want %v", got, want)
+	}
+	if got := domain.Settled(define, domain.Builtin().With(define.Def)); got != nil {
+		t.Errorf("again it settles %v", got)
+	}
+	if got := domain.Settled(domain.RemoveType{Name: "robot"}, nil); got != nil {
+		t.Errorf("a removal settles %v", got)
+	}
+	s := domain.State{Users: []domain.Target{{Account: "acme", Token: "a"}}}
+	if _, err := domain.Decide(s, define, domain.Operator(1), 1); domain.CodeOf(err) != domain.CodeTypeInUse {
+		t.Errorf("got %v, want it refused as in use", err)
+	}
+}
