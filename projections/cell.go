@@ -23,7 +23,9 @@ type accountCell struct {
 	tokens map[domain.TokenID]*tokenCell
 	order  []*tokenCell // those ever issued, by born
 
-	managers map[*tokenCell]struct{} // those that manage the account's tokens, but for their end
+	ends map[*tokenCell]domain.Instant // of those in managers
+
+	managers atomic.Pointer[manager] // those that manage the account's tokens, but for their end; stored under Directory.mu
 }
 
 func newAccountCell() *accountCell {
@@ -46,15 +48,24 @@ func (c *accountCell) set(a *domain.Account) {
 
 // noteManager keeps managers right after a change of c.
 func (a *accountCell) noteManager(c *tokenCell) {
-	switch t := c.token(); {
-	case t.Manages(math.MinInt64): // whatever its end
-		if a.managers == nil {
-			a.managers = map[*tokenCell]struct{}{}
-		}
-		a.managers[c] = struct{}{}
-	case len(a.managers) > 0:
-		delete(a.managers, c)
+	t := c.token()
+	end, manages := managingUntil(t), t.Manages(math.MinInt64) // whatever its end
+	was, did := a.ends[c]
+	if manages == did && (!did || end == was) {
+		return
 	}
+	all := a.managers.Load()
+	if did {
+		all = all.without(t.ID, was)
+		delete(a.ends, c)
+	}
+	if manages {
+		if a.ends == nil {
+			a.ends = map[*tokenCell]domain.Instant{}
+		}
+		all, a.ends[c] = all.with(t.ID, end), end
+	}
+	a.managers.Store(all)
 }
 
 // tokenCell is the one place of a token id, through all its generations.

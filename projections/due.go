@@ -1,10 +1,27 @@
 package projections
 
 import (
+	"iter"
 	"sort"
 
 	"hallpass/domain"
 )
+
+// Around yields the accounts that are not closed, each once, in creation order
+// around from the nth, modulo how many there are. No lock is held meanwhile.
+func (d *Directory) Around(n uint64) iter.Seq[domain.AccountID] {
+	return func(yield func(domain.AccountID) bool) {
+		d.mu.RLock()
+		order := d.order // only ever appended to: what is seen here stays
+		d.mu.RUnlock()
+		for i := range order {
+			a := order[(n%uint64(len(order))+uint64(i))%uint64(len(order))].now.Load()
+			if a.State != domain.AccountIsClosed && !yield(a.ID) {
+				return
+			}
+		}
+	}
+}
 
 // Due looks at up to step tokens of the account after the cursor, in the order
 // of Tokens, and returns those of whose end something is due to be told at now,

@@ -156,20 +156,14 @@ func (f *Filter) fitsTag(tags []domain.Tag) bool {
 }
 
 // LastManager tells whether no other token of the account could manage its
-// tokens at now.
+// tokens at now. It looks at two of them at most, and holds no lock meanwhile.
 func (d *Directory) LastManager(account domain.AccountID, but domain.TokenID, now domain.Instant) bool {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	a := d.accounts[account]
-	if a == nil {
-		return true
-	}
-	for c := range a.managers {
-		if t := c.token(); t.ID != but && t.Manages(now) {
-			return false
-		}
-	}
-	return true
+	last := true
+	d.managers(account).live(now, func(id domain.TokenID) bool {
+		last = id == but
+		return last
+	})
+	return last
 }
 
 // Users returns up to limit tokens whose grants name one of the actions. Tokens

@@ -37,8 +37,9 @@ type Usage struct {
 	gathered  gathered
 	directory *Directory
 	index     *Index
-	shelf     eventstore.Shelf
-	every     time.Duration // 0: uses are not gathered
+	log       eventstore.Log
+	shelf     eventstore.Shelf // the log's
+	every     time.Duration    // 0: uses are not gathered
 	self      string
 	outage    outage
 	flushing  sync.Mutex // held through a flush
@@ -61,7 +62,7 @@ func (c *Config) checkUsage() error {
 
 func newUsage(cfg *Config, log eventstore.Log, d *Directory, x *Index) *Usage {
 	u := &Usage{
-		directory: d, index: x, shelf: log.Shelf(), every: cfg.UsageEvery, self: string(cfg.Node.Name),
+		directory: d, index: x, log: log, shelf: log.Shelf(), every: cfg.UsageEvery, self: string(cfg.Node.Name),
 		outage: outage{logger: cfg.Logger},
 		nodes:  map[string]*[usageShards]useTable{string(cfg.Node.Name): {}},
 	}

@@ -281,6 +281,65 @@ func TestAnOutageOfTheShelfLosesNothing(t *testing.T) {
 	}
 }
 
+// nearlyFull is a log whose disk has so much left.
+type nearlyFull struct {
+	eventstore.Log
+	free atomic.Uint64
+	puts atomic.Int64
+}
+
+func (l *nearlyFull) Usage(ctx context.Context) (eventstore.Usage, error) {
+	u, err := l.Log.Usage(ctx)
+	u.Free, u.FreeTold = l.free.Load(), true
+	return u, err
+}
+
+func (l *nearlyFull) Shelf() eventstore.Shelf { return countedShelf{l.Log.Shelf(), l} }
+
+type countedShelf struct {
+	eventstore.Shelf
+	log *nearlyFull
+}
+
+func (s countedShelf) Put(ctx context.Context, key string, value []byte) (uint64, error) {
+	s.log.puts.Add(1)
+	return s.Shelf.Put(ctx, key, value)
+}
+
+// Uses don't take the room that is left for what takes rights away, and are
+// put there once there is some again.
+func TestUsesLeaveTheLastOfTheDisk(t *testing.T) {
+	story := two(t)
+	log := &nearlyFull{Log: story.Log}
+	log.free.Store(64<<20 - 1)
+	var told bytes.Buffer
+	var mu sync.Mutex
+	n := newUserWith(t, log, story.Model.At, projections.Config{
+		Node: projections.NodeConfig{Name: "n1"}, Logger: slog.New(slog.NewTextHandler(&locked{&mu, &told}, nil)),
+	})
+	n.check(1, 3, "")
+	for range 3 {
+		if err := n.Usage.Flush(within(t)); err == nil {
+			t.Error("a disk that is nearly full took it")
+		}
+	}
+	if puts := log.puts.Load(); puts != 0 {
+		t.Errorf("%d values were put", puts)
+	}
+	if got := n.Usage.Status().Errors; got < 3 { // the node itself may have tried once
+		t.Errorf("%d errors are counted", got)
+	}
+	n.want("a", 3, "")
+	log.free.Store(64 << 20)
+	n.flush()
+	newUser(t, story.Log, "n2", story.Model.At).wantSoon("a", 3)
+	mu.Lock()
+	defer mu.Unlock()
+	if got := strings.Count(told.String(), "level=WARN msg=\"what tokens were used can't be kept"); got != 1 {
+		t.Errorf("the outage was told %d times:\n%s", got, told.String())
+	}
+}
+
 func (u user) wantSoon(token string, count uint64) {
 	u.t.Helper()
 	u.flush()

@@ -15,6 +15,7 @@ const (
 	usageRetry   = time.Second      // how soon the first read of the shelf is tried again
 	usageTimeout = 20 * time.Second // what a flush may take
 	usagePuts    = 8                // values that are put at a time
+	usageFree    = 64 << 20         // bytes of disk below which nothing is put: what is left is for what takes rights away
 )
 
 // run flushes every so often, until ctx ends.
@@ -46,6 +47,9 @@ func (u *Usage) Flush(ctx context.Context) error {
 	defer u.flushing.Unlock()
 	err := u.readShelf(ctx)
 	u.collect()
+	if err == nil {
+		err = u.room(ctx)
+	}
 	if err == nil { // else what this node had put there would be put over
 		err = u.putAll(ctx)
 	}
@@ -58,6 +62,15 @@ func (u *Usage) Flush(ctx context.Context) error {
 	}
 	u.status.Flushes++
 	u.status.Last = u.index.wall()
+	return nil
+}
+
+// room refuses to put anything where the disk is nearly full. Where that can't be
+// learned, there is room.
+func (u *Usage) room(ctx context.Context) error {
+	if is, err := u.log.Usage(ctx); err == nil && is.FreeTold && is.Free < usageFree {
+		return fmt.Errorf("the disk of this node's copy has %d MiB left", is.Free>>20)
+	}
 	return nil
 }
 
