@@ -38,11 +38,6 @@ func (k *bulk) revoke(ctx context.Context, todo []*domain.Token) error {
 			continue
 		}
 		k.size = min(2*n, batchSize)
-		if len(k.Select.IDs) > 0 {
-			for _, t := range todo[:n] {
-				k.handled[t.ID] = struct{}{}
-			}
-		}
 		todo = todo[n:]
 		k.progress(k.r.Revoked, max(k.r.Matched+k.later, k.r.Revoked))
 	}
@@ -75,14 +70,23 @@ func (k *bulk) single(ctx context.Context, id domain.TokenID) error {
 		k.note(id, r.Revision)
 	default:
 		k.r.Already++
+		k.handle(id)
 	}
 	return nil
+}
+
+// handle keeps a named token from being found again, once it is revoked.
+func (k *bulk) handle(id domain.TokenID) {
+	if len(k.Select.IDs) > 0 {
+		k.handled[id] = struct{}{}
+	}
 }
 
 // errUnfit is for a token that does not fit any more.
 var errUnfit = errors.New("the token does not fit any more")
 
 func (k *bulk) note(id domain.TokenID, at Seq) {
+	k.handle(id)
 	k.r.Revoked++
 	k.r.Revision = max(k.r.Revision, at)
 	if len(k.r.IDs) < shownIDs {
@@ -171,6 +175,7 @@ func (k *bulk) decide(ctx context.Context, todo []*domain.Token) (entries []even
 			return nil, facts, 0, err
 		case event == nil:
 			already++
+			k.handle(id)
 			continue
 		case fit[id] != state.Token.Revision:
 			continue // if it fits again, it is found again

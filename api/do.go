@@ -217,8 +217,11 @@ func (s *Service) fact(at domain.Target, by Caller, event domain.Event, now doma
 }
 
 // complete fills in what c is decided upon beside its target, as this node
-// knows it.
+// knows it: for callers who may ask for it, as it may take a while.
 func (w *write) complete(s *domain.State, c domain.Command, now domain.Instant) {
+	if !w.entitled(c) {
+		return // Decide refuses it
+	}
 	d := w.proj.Directory
 	switch c := c.(type) {
 	case domain.IssueToken:
@@ -228,10 +231,22 @@ func (w *write) complete(s *domain.State, c domain.Command, now domain.Instant) 
 	case domain.EditToken, domain.DisableToken, domain.RevokeToken:
 		s.LastManager = s.Token.Manages(now) && d.LastManager(w.target.Account, w.target.Token, now)
 	case domain.DefineType, domain.RemoveType:
-		s.Users = d.Users(domain.Dropped(c, s.Type), maxUsers)
+		s.Users = d.Users(append(domain.Dropped(c, s.Type), domain.Settled(c, s.Catalog)...), maxUsers)
 	case domain.OpenAccount, domain.EditAccount, domain.SuspendAccount, domain.ResumeAccount, domain.CloseAccount,
 		domain.EnableToken, domain.RotateToken, domain.RevealToken, domain.RetireSecrets, domain.ResealToken, domain.TellExpiry:
 	}
+}
+
+// entitled tells whether the caller has the right that c takes.
+func (w *write) entitled(c domain.Command) bool {
+	by, of := &w.by.Authority, c.Target()
+	switch {
+	case of.Type != "":
+		return by.MayRoot(c.Needs())
+	case by.Actor.Account == of.Account && by.Actor.Token == of.Token:
+		return true // whoever it is may revoke itself
+	}
+	return by.May(of.Account, c.Needs())
 }
 
 // maxUsers is how many tokens that use a type are looked for.

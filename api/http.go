@@ -25,7 +25,8 @@ type HandlerConfig struct {
 	TrustedProxies []netip.Prefix
 
 	// LeaksPerMinute is how many reports of leaked secrets are taken in a
-	// minute; default 60. Below 0 there is no such route.
+	// minute, a tenth of them from one network; default 60. Below 0 there is no
+	// such route.
 	LeaksPerMinute int
 }
 
@@ -38,9 +39,9 @@ type handler struct {
 	ids     requestIDs
 	openapi []byte
 	docs    []byte
-	check   *route  // POST /v1/check
-	leaks   *bucket // nil: none are taken
-	none    *route  // stands for requests that reach no route, in metrics
+	check   *route    // POST /v1/check
+	leaks   *leakGate // nil: none are taken
+	none    *route    // stands for requests that reach no route, in metrics
 
 	revisions   revisions
 	metricsPage http.Handler
@@ -71,7 +72,7 @@ func NewHandler(s *Service, cfg HandlerConfig) http.Handler {
 	h.metricsPage = s.metrics.handler()
 	h.none.count = s.metrics.routeCounter(h.none.path, "")
 	if n := cmp.Or(cfg.LeaksPerMinute, leaksPerMinute); n > 0 {
-		h.leaks = newBucket(time.Minute/time.Duration(n), n)
+		h.leaks = newLeakGate(n)
 	}
 	h.routes = h.table()
 	h.register()

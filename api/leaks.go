@@ -36,13 +36,15 @@ func (h *handler) leakRoutes() []*route {
 
 func (c *call) reportLeaks() (reply, error) {
 	c.Header().Set("Cache-Control", "no-store")
-	if wait := c.h.leaks.take(); wait > 0 {
-		c.Header().Set("Retry-After", strconv.FormatInt(int64((wait+time.Second-1)/time.Second), 10))
-		return reply{}, domain.Errorf(codeRateLimited, "this node takes no more reports right now: try again, or on another node, in %v", wait.Round(time.Second)+time.Second)
+	if wait := c.h.leaks.takeFrom(c.from()); wait > 0 {
+		return reply{}, c.tooManyLeaks(wait, "this node takes no more reports right now from your network")
 	}
 	in, err := c.readLeaks()
 	if err != nil {
 		return reply{}, err
+	}
+	if wait := c.h.leaks.total.take(); wait > 0 { // only now: what is no report keeps nobody from reporting
+		return reply{}, c.tooManyLeaks(wait, "this node takes no more reports right now")
 	}
 	c.allowTime()
 	worked, at, err := c.h.svc.RevokeLeaked(c.r.Context(), c.id, in.Secrets, c.from())
@@ -58,6 +60,11 @@ func (c *call) reportLeaks() (reply, error) {
 		}
 	}
 	return reply{status: http.StatusOK, body: out, revision: at, wait: WaitAll}, nil
+}
+
+func (c *call) tooManyLeaks(wait time.Duration, detail string) error {
+	c.Header().Set("Retry-After", strconv.FormatInt(int64((wait+time.Second-1)/time.Second), 10))
+	return domain.Errorf(codeRateLimited, "%s: try again, or on another node, in %v", detail, wait.Round(time.Second)+time.Second)
 }
 
 // readLeaks reads the report. What stands in the list and is no text can't be
@@ -221,6 +228,7 @@ func (r *leakReport) revokeOne(ctx context.Context, l *leak) {
 			still = still || stillOpens(&s.Token, d, r.now())
 		}
 		if !still {
+			l.at = s.Token.Revision // at it, or before it, they ended
 			return cmd, errReplaced
 		}
 		return cmd, nil

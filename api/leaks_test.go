@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -100,6 +101,7 @@ func TestLeaksOfWhatDoesNotWork(t *testing.T) {
 // What is no report is refused; what is no secret is only unknown.
 func TestBadReports(t *testing.T) {
 	w := newWorld(t)
+	w.h.leaks = newLeakGate(1000)
 	many := strings.Repeat(`"x",`, maxLeaks) + `"x"`
 	for _, row := range []struct {
 		name, body string
@@ -131,8 +133,9 @@ func TestBadReports(t *testing.T) {
 func TestReportsAreLimited(t *testing.T) {
 	w := newWorld(t)
 	now := time.Unix(1000, 0)
-	w.h.leaks = newBucket(20*time.Second, 2)
-	w.h.leaks.now = func() time.Time { return now }
+	w.h.leaks = newLeakGate(1000)
+	w.h.leaks.total = newBucket(20*time.Second, 2)
+	w.h.leaks.total.now = func() time.Time { return now }
 	w.report("x")
 	w.report("x")
 	a := w.as("", "POST", leaksPath, `{"secrets":["x"]}`)
@@ -142,6 +145,84 @@ func TestReportsAreLimited(t *testing.T) {
 	}
 	now = now.Add(20 * time.Second)
 	w.report("x")
+}
+
+// reportFrom reports a secret, or none, from an address.
+func (w *world) reportFrom(address, secrets string) answer {
+	w.t.Helper()
+	return w.send(req{method: "POST", path: leaksPath, body: `{"secrets":[` + secrets + `]}`, header: map[string]string{forwardedFor: address}})
+}
+
+// What one network sends, and what is no report, keeps nobody else from
+// reporting: only reports count against what a node takes.
+func TestOneNetworkLeavesReportsToOthers(t *testing.T) {
+	w := newWorld(t)
+	w.h = NewHandler(w.svc, HandlerConfig{LeaksPerMinute: 20, TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}).(*handler)
+	now := time.Unix(1000, 0)
+	w.h.leaks.total.now = func() time.Time { return now }
+	w.doc = w.h.document
+	w.url = newServer(t, w.h, time.Minute, time.Minute).URL
+	for _, network := range [][]string{
+		{"203.0.113.1", "203.0.113.2", "203.0.113.3"},
+		{"2001:db8:1:1::1", "2001:db8:1:2::1", "2001:db8:1:3::1"},
+	} {
+		for _, address := range network[:2] {
+			refusedWith(t, w.reportFrom(address, ""), 422, "invalid")
+		}
+		a := w.reportFrom(network[2], `"x"`)
+		refusedWith(t, a, 429, "rate_limited")
+		if got := a.header.Get("Retry-After"); got != "30" {
+			t.Errorf("Retry-After is %q", got)
+		}
+	}
+	for n := range 40 { // twice what the node takes
+		refusedWith(t, w.reportFrom(fmt.Sprintf("198.51.%d.1", n), ""), 422, "invalid")
+	}
+	for n := range 20 {
+		if a := w.reportFrom(fmt.Sprintf("192.0.%d.1", n), `"x"`); a.status != 200 {
+			t.Fatalf("report %d: %d %s", n, a.status, a.body)
+		}
+	}
+	a := w.reportFrom("192.0.200.1", `"x"`)
+	refusedWith(t, a, 429, "rate_limited")
+	if got := a.header.Get("Retry-After"); got != "3" {
+		t.Errorf("Retry-After is %q", got)
+	}
+	now = now.Add(30 * time.Second)
+	if a := w.reportFrom("203.0.113.3", `"x"`); a.status != 200 {
+		t.Errorf("half a minute later: %d %s", a.status, a.body)
+	}
+}
+
+// However many networks report, a node remembers so many of them, the latest.
+func TestTheNetworksOfReportsAreBounded(t *testing.T) {
+	g := newLeakGate(1)
+	var all sync.WaitGroup
+	for part := range 4 {
+		all.Go(func() {
+			for n := range 3 * leakNetworks {
+				g.takeFrom(netip.AddrFrom4([4]byte{byte(part), byte(n >> 8), byte(n), 1}))
+			}
+		})
+	}
+	all.Wait()
+	if got := len(g.recent) + len(g.before); got > 2*leakNetworks {
+		t.Errorf("it remembers %d", got)
+	}
+	for _, address := range []netip.Addr{{}, netip.MustParseAddr("203.0.113.7")} {
+		if wait := g.takeFrom(address); wait != 0 {
+			t.Errorf("%v: %v", address, wait)
+		}
+		if wait := g.takeFrom(address); wait == 0 {
+			t.Errorf("%v may report again", address)
+		}
+	}
+	for n := range leakNetworks - 2 {
+		g.takeFrom(netip.AddrFrom4([4]byte{100, byte(n >> 8), byte(n), 1}))
+	}
+	if g.takeFrom(netip.MustParseAddr("::ffff:203.0.113.9")) == 0 {
+		t.Error("a network is forgotten although it was seen lately")
+	}
 }
 
 func TestReportsCanBeTurnedOff(t *testing.T) {

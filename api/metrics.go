@@ -65,7 +65,7 @@ func newMetrics(s *Service) *metrics {
 	} {
 		m.checks[v] = checks.WithLabelValues(string(v))
 	}
-	m.registry.MustRegister(checks, m.commands, m.conflicts, m.appendSeconds, m.subscribers, m.requests, m.build, m.fences, m.fenceSeconds, m.reuses,
+	m.registry.MustRegister(checks, m.commands, m.conflicts, m.appendSeconds, m.subscribers, m.requests, m.build, m.fences, m.fenceSeconds, m.reuses, s.looks.skipped,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.registry.MustRegister(newStanding(s))
 	m.registerFold(s)

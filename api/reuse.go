@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -9,12 +10,24 @@ import (
 	"hallpass/projections"
 )
 
+// How often it is looked up whether a secret was retired, and how often at
+// once: each look reads the log. No token takes what its account has, and no
+// account what the node has.
 const (
-	reuseEvery = time.Second     // a node looks so often whether a secret was retired,
-	reuseBurst = 10              // and so often at once: each look reads the log
-	reusePage  = 256             // records read at a time
-	reuseMost  = 16 * reusePage  // records read at most
-	reuseWait  = 5 * time.Second // for the log to be read
+	reuseEvery        = 50 * time.Millisecond // of a node
+	reuseBurst        = 200
+	reuseAccountEvery = 250 * time.Millisecond
+	reuseAccountBurst = 40
+	reuseTokenEvery   = time.Second
+	reuseTokenBurst   = 10
+)
+
+const (
+	reusePage  = 256                       // records read at a time
+	reuseMost  = 16 * reusePage            // records of the token seen at most, the newest
+	reuseReads = 6 * reuseMost / reusePage // at most
+	reuseWait  = 5 * time.Second           // for the log to be read
+	reuseKept  = 1024                      // buckets, and as many secrets that were looked up
 )
 
 // reuseReason is why a token is revoked whose retired secret came back.
@@ -89,42 +102,86 @@ func (r *reuse) retired(ctx context.Context, p presented) bool {
 			return held.Until != 0 && p.now >= held.Until
 		}
 	}
-	if r.reuses.take() > 0 {
+	looks, was := r.looks, looked{r.at(), r.token.Generation, r.digest}
+	if looks.foreign(was) {
+		return false
+	}
+	if !looks.take(was.target) || r.reuses.take() > 0 {
+		r.skipped(errTooOften)
 		return false
 	}
 	ctx, cancel := context.WithTimeout(ctx, reuseWait)
 	defer cancel()
 	brought, err := r.brought(ctx)
-	if err != nil {
-		r.logger.Warn("whether a retired secret was used could not be learned", "request_id", r.request, "error", err)
+	switch {
+	case err != nil:
+		r.skipped(err)
+	case !brought:
+		looks.note(was)
 	}
 	return brought
 }
 
-// brought tells whether a record of this generation brought the secret, as far
-// as reuseMost records tell.
+func (r *reuse) at() target { return target{Account: r.token.Account, Token: r.token.ID} }
+
+// Why it isn't known whether a secret was retired.
+var (
+	errTooOften = errors.New("api: secrets that don't work come too often")
+	errLong     = errors.New("api: the token was issued too many records ago")
+	errBehind   = errors.New("api: the replica that was asked is behind this node")
+)
+
+// skipped leaves a trace of a secret that may have been retired.
+func (r *reuse) skipped(why error) {
+	r.looks.skipped.Inc()
+	r.logger.Warn("whether a retired secret was used could not be learned",
+		"account", r.token.Account, "token", r.token.ID, "request_id", r.request, "error", why)
+}
+
+// brought tells whether a record of this generation brought the secret. It
+// reads from the newest record back to the one that issued the generation. The
+// log reads only forward: so it reads part after part, each as wide, in
+// revisions, as holds no more of the token's records than a page.
+// Errors: errLong, errBehind, and those of History.
 func (r *reuse) brought(ctx context.Context) (bool, error) {
-	generation, after := uint64(0), Seq(0)
-	for range reuseMost / reusePage {
+	to, width := r.token.Revision, r.token.Revision
+	for reads, seen := 0, 0; reads < reuseReads && seen < reuseMost; reads++ {
+		after := to - min(width, to)
 		entries, err := r.proj.History(ctx, r.token.Account, r.token.ID, after, reusePage)
 		if err != nil {
 			return false, err
 		}
-		for i := range entries {
-			e := &entries[i]
-			after = e.Seq
-			if issued, ok := e.Fact.Event.(domain.TokenIssued); ok && e.Void == "" {
-				generation = issued.Generation
-			}
-			if generation == r.token.Generation && r.brings(e) {
+		if n := len(entries); n < reusePage && (n == 0 || entries[n-1].Seq < r.token.Revision) {
+			return false, errBehind
+		}
+		if entries[len(entries)-1].Seq < to { // the part holds more
+			width = max(width/4, reusePage)
+			continue
+		}
+		part := entries[:countUpTo(entries, to)]
+		for i := range slices.Backward(part) {
+			if r.brings(&part[i]) {
 				return true, nil
 			}
+			if _, ok := part[i].Fact.Event.(domain.TokenIssued); ok && part[i].Void == "" {
+				return false, nil
+			}
 		}
-		if len(entries) < reusePage {
-			break
+		if seen += len(part); len(part) < reusePage/4 {
+			width *= 2
 		}
+		to = after
 	}
-	return false, nil
+	return false, errLong
+}
+
+// countUpTo returns how many of the entries are numbered up to seq.
+func countUpTo(entries []projections.Entry, seq Seq) int {
+	n := slices.IndexFunc(entries, func(e projections.Entry) bool { return e.Seq > seq })
+	if n < 0 {
+		return len(entries)
+	}
+	return n
 }
 
 // brings tells whether the record gave the token the secret.
@@ -150,7 +207,7 @@ func (r *reuse) brings(e *projections.Entry) bool {
 func (r *reuse) revoke(ctx context.Context) {
 	by := r.Operator()
 	by.Request = r.request
-	at := domain.Target{Account: r.token.Account, Token: r.token.ID}
+	at := r.at()
 	done, err := r.change(ctx, by, at, WaitAll, func(_ Caller, s domain.State) (domain.Command, error) {
 		cmd := domain.RevokeToken{Account: at.Account, Token: at.Token, Reason: reuseReason, Force: true}
 		if s.Token.Generation != r.token.Generation || stillOpens(&s.Token, r.digest, r.now()) {

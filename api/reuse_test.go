@@ -1,6 +1,9 @@
 package api
 
 import (
+	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -186,6 +189,123 @@ func TestLookingForReuseIsLimited(t *testing.T) {
 	w.must(w.root, "DELETE", "/v1/accounts/acme/tokens/third", "")
 	w.issue("acme", `{"id":"third"}`)
 	refusedWith(t, w.as(old, "POST", "/v1/accounts/acme/tokens/third/rotate", ""), 401, "invalid_token")
-	refusedWith(t, w.as(first, "POST", rotateT, ""), 401, "invalid_token")
+	w.skippedLooks(0)
+	refused := w.as(first, "POST", rotateT, "")
+	refusedWith(t, refused, 401, "invalid_token")
 	w.must(second, "GET", "/v1/whoami", "")
+	w.skippedLooks(1)
+	if logs := w.logs.String(); !strings.Contains(logs, refused.header.Get("X-Request-Id")) || strings.Contains(logs, first) {
+		t.Errorf("the log says %q", logs)
+	}
+}
+
+func (w *world) skippedLooks(want int) {
+	w.t.Helper()
+	if !strings.Contains(w.as("", "GET", "/metrics", "").body, fmt.Sprintf("hallpass_secret_reuse_looks_skipped_total %d\n", want)) {
+		w.t.Errorf("not %d looks are counted as skipped", want)
+	}
+}
+
+// reissued makes evil/e so many times, and returns the secrets of all
+// generations but the last.
+func (w *world) reissued(times int) (old []string) {
+	w.t.Helper()
+	w.open("evil")
+	for range times {
+		old = append(old, w.issue("evil", `{"id":"e",`+everything+`}`).Secret)
+		w.must(w.root, "DELETE", "/v1/accounts/evil/tokens/e?force=true", "")
+	}
+	w.issue("evil", `{"id":"e",`+everything+`}`)
+	return old
+}
+
+// Secrets of an earlier generation of one token use up neither what is looked
+// up for others nor, told once, what is for their own.
+func TestLookingForReuseIsLimitedByToken(t *testing.T) {
+	w, first, _ := withRetired(t)
+	w.svc.reuses = newBucket(time.Hour, reuseTokenBurst+1)
+	old := w.reissued(reuseTokenBurst + 2)
+	for _, secret := range slices.Concat(slices.Repeat(old[:1], 20), old) {
+		refusedWith(t, w.as(secret, "POST", "/v1/accounts/evil/tokens/e/rotate", ""), 401, "invalid_token")
+	}
+	w.skippedLooks(2)
+	refusedWith(t, w.as(first, "POST", rotateT, ""), 401, "invalid_token")
+	if is := w.show("acme", "t"); is.State != "revoked" {
+		t.Errorf("a retired secret came back, and the token is %s", is.State)
+	}
+	if is := w.show("evil", "e"); is.State != "active" {
+		t.Errorf("the other token is %s", is.State)
+	}
+}
+
+// What a node remembers of its looks is bounded, and idle buckets go first.
+func TestLooksAreBounded(t *testing.T) {
+	l := newLooks()
+	now := time.Unix(1000, 0)
+	busy := target{Account: "a", Token: "busy"}
+	for range reuseTokenBurst {
+		l.take(busy)
+	}
+	for i := range 3 * reuseKept {
+		at := target{Account: "a", Token: domain.TokenID(fmt.Sprint(i))}
+		l.bucketLocked(at, reuseTokenEvery, reuseTokenBurst).now = func() time.Time { return now }
+		l.note(looked{target: at})
+	}
+	if len(l.buckets) > reuseKept || len(l.not) > reuseKept {
+		t.Errorf("%d buckets, %d secrets", len(l.buckets), len(l.not))
+	}
+	if l.take(busy) {
+		t.Error("the bucket that was empty is forgotten, and idle ones are kept")
+	}
+	if last := (looked{target: target{Account: "a", Token: domain.TokenID(fmt.Sprint(3*reuseKept - 1))}}); !l.foreign(last) {
+		t.Error("the last one is not remembered")
+	}
+}
+
+// Of a token with more records than are read, the newest are, wherever in the
+// log they stand; and what is older than that leaves a trace.
+func TestReuseReadsTheNewestRecords(t *testing.T) {
+	w, first, _ := withRetired(t)
+	edit := func(id domain.TokenID, i int) {
+		name := fmt.Sprint(i)
+		if _, err := w.svc.Do(t.Context(), w.svc.Operator(), domain.EditToken{Account: "acme", Token: id, Name: &name}, WaitCommit); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range reuseMost {
+		edit("t", i)
+	}
+	var retired []string
+	for round := range 5 {
+		retired = append(retired, w.rotate(""))
+		for i := range 200 {
+			edit("t", 10_000*round+i)
+			for j := range round {
+				edit("other", 10_000*round+10*i+j)
+			}
+		}
+	}
+	w.rotate("")
+	token, _ := w.proj.Directory.Token("acme", "t")
+	look := func(text string) (bool, error) {
+		secret, err := domain.ParseSecret(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return (&reuse{Service: w.svc, token: token, digest: secret.Digest()}).brought(t.Context())
+	}
+	for i, text := range retired {
+		if brought, err := look(text); !brought || err != nil {
+			t.Errorf("retired secret %d: %v, %v", i, brought, err)
+		}
+	}
+	if brought, err := look(first); brought || !errors.Is(err, errLong) {
+		t.Errorf("the first one: %v, %v", brought, err)
+	}
+	refusedWith(t, w.as(first, "POST", rotateT, ""), 401, "invalid_token")
+	w.skippedLooks(1)
+	refusedWith(t, w.as(retired[0], "POST", rotateT, ""), 401, "invalid_token")
+	if is := w.show("acme", "t"); is.State != "revoked" {
+		t.Errorf("the token is %s", is.State)
+	}
 }

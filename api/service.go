@@ -66,6 +66,7 @@ type Service struct {
 
 	firstUses *projections.FirstUses
 	reuses    *bucket
+	looks     *looks
 
 	randomMu sync.Mutex // guards random: a reader need not be safe for many
 	random   io.Reader
@@ -84,6 +85,7 @@ func NewService(cfg ServiceConfig) *Service {
 		allowWeak: cfg.AllowWeakSecrets,
 		firstUses: cfg.FirstUses,
 		reuses:    newBucket(reuseEvery, reuseBurst),
+		looks:     newLooks(),
 		turns:     newTurns(),
 	}
 	if s.now == nil {

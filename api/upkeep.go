@@ -17,6 +17,8 @@ const (
 	expiryEvery   = time.Minute          // between two looks at what ends
 	expiryStep    = 1024                 // tokens looked at in one go
 	expiryPause   = 2 * time.Millisecond // between two goes
+	upkeepShare   = 256                  // tokens of an account looked at before it is another's turn
+	upkeepFails   = 4                    // tokens of an account that fail before its others are left for the next time
 )
 
 // Upkeep does what nodes do of themselves, until ctx ends: it ends the secrets
@@ -59,13 +61,7 @@ func (s *Service) retireUsed(ctx context.Context) {
 		if err != nil {
 			return
 		}
-		for _, use := range all {
-			if err = s.retire(ctx, use); err != nil {
-				break
-			}
-			s.firstUses.Done(use)
-		}
-		if err == nil {
+		if err = s.retireAll(ctx, all); err == nil {
 			wait = retireAgain
 			continue
 		}
@@ -75,8 +71,43 @@ func (s *Service) retireUsed(ctx context.Context) {
 		if !pause(ctx, wait) {
 			return
 		}
-		wait = min(2*wait, retireSlowest)
+		if wait = min(2*wait, retireSlowest); !ofNode(err) {
+			wait = retireAgain // others are not to wait for a busy token
+		}
 	}
+}
+
+// retireAll sees to the uses. What fails for one token keeps no other waiting,
+// but those of an account that has too many such. Its error is the first one,
+// or what ofNode tells.
+func (s *Service) retireAll(ctx context.Context, all []projections.FirstUse) (first error) {
+	failed := map[domain.AccountID]int{}
+	for _, use := range all {
+		if failed[use.Account] >= upkeepFails {
+			continue
+		}
+		err := s.retire(ctx, use)
+		switch {
+		case err == nil:
+			s.firstUses.Done(use)
+			continue
+		case ctx.Err() != nil || ofNode(err):
+			return err
+		case first == nil:
+			first = err
+		}
+		failed[use.Account]++
+	}
+	return first
+}
+
+// ofNode tells whether the error is one that the next token would have too.
+func ofNode(err error) bool {
+	switch domain.CodeOf(err) {
+	case domain.CodeStale, domain.CodeNotReady, domain.CodeStreamFull, domain.CodeUpgrading:
+		return true
+	}
+	return false
 }
 
 // retire sees to one use. Its errors are those of Do.
@@ -101,23 +132,87 @@ func (s *Service) tellEnds(ctx context.Context) {
 	}
 }
 
-// tellDue tells what is due of every token. It leaves the rest to the node that
-// it finds at the same work, and to its next time.
-func (s *Service) tellDue(ctx context.Context) error {
+// tellDue tells what is due of every token. It begins at any account and gives
+// each its share before it goes on in any of them. What fails for one token
+// ends the account's turn, and nothing else. Its error is the first one, or
+// what ofNode tells, or ctx's.
+func (s *Service) tellDue(ctx context.Context) (first error) {
 	left := expiryStep
-	for after, more := projections.Cursor(0), true; more; {
-		var accounts []domain.Account
-		accounts, after, more = s.proj.Directory.Accounts(after, 256)
-		for i := range accounts {
-			if accounts[i].State == domain.AccountIsClosed {
-				continue
+	var again []*notices
+	turn := func(n *notices) error {
+		err := s.tellShare(ctx, n)
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case ofNode(err):
+			return err
+		case err != nil && first == nil:
+			first = err
+		}
+		if n.unfinished() {
+			again = append(again, n)
+		}
+		if left -= max(1, n.looked); left <= 0 {
+			left = expiryStep
+			if !pause(ctx, expiryPause) {
+				return context.Cause(ctx)
 			}
-			if err := s.tellDueIn(ctx, accounts[i].ID, &left); err != nil {
-				if errors.Is(err, errElsewhere) {
-					return nil
-				}
+		}
+		return nil
+	}
+	for account := range s.proj.Directory.Around(rand.Uint64()) { //nolint:gosec // only spreads the accounts
+		if err := turn(&notices{account: account, more: true}); err != nil {
+			return err
+		}
+	}
+	for len(again) > 0 {
+		round := again
+		again = nil
+		for _, n := range round {
+			if err := turn(n); err != nil {
 				return err
 			}
+		}
+	}
+	return first
+}
+
+// notices is how far tellDue is in one account.
+type notices struct {
+	account domain.AccountID
+	due     []domain.TokenID // of the share that was looked at
+	looked  int              // tokens looked at in the last turn, at least
+	after   projections.Cursor
+	more    bool // tokens after the cursor
+	failed  int
+}
+
+func (n *notices) unfinished() bool {
+	return n.failed < upkeepFails && (len(n.due) > 0 || n.more)
+}
+
+// tellShare tells what is due in the account's next share, or in what is left
+// of the one before, up to the first error. It leaves the share to the node that
+// it finds at the same work.
+func (s *Service) tellShare(ctx context.Context, n *notices) error {
+	n.looked = 0
+	if len(n.due) == 0 {
+		n.due, n.after, n.more = s.proj.Directory.Due(n.account, s.now(), n.after, upkeepShare)
+		if n.looked = len(n.due); n.more {
+			n.looked = upkeepShare
+		}
+	}
+	for len(n.due) > 0 {
+		id := n.due[0]
+		n.due = n.due[1:]
+		err := s.tellEnd(ctx, domain.Target{Account: n.account, Token: id})
+		if errors.Is(err, errElsewhere) {
+			n.due = nil
+			return nil
+		}
+		if err != nil {
+			n.failed++
+			return err
 		}
 	}
 	return nil
@@ -125,27 +220,6 @@ func (s *Service) tellDue(ctx context.Context) error {
 
 // errElsewhere says that another node has told what this one was about to tell.
 var errElsewhere = errors.New("api: another node is at it")
-
-// tellDueIn is tellDue for one account. left is how many tokens to look at
-// before the next pause.
-func (s *Service) tellDueIn(ctx context.Context, account domain.AccountID, left *int) error {
-	for after, more := projections.Cursor(0), true; more; {
-		var due []domain.TokenID
-		due, after, more = s.proj.Directory.Due(account, s.now(), after, expiryStep)
-		for _, id := range due {
-			if err := s.tellEnd(ctx, domain.Target{Account: account, Token: id}); err != nil {
-				return err
-			}
-		}
-		if *left -= max(1, len(due)); more || *left <= 0 {
-			*left = expiryStep
-			if !pause(ctx, expiryPause) {
-				return context.Cause(ctx)
-			}
-		}
-	}
-	return nil
-}
 
 func (s *Service) tellEnd(ctx context.Context, at domain.Target) error {
 	r, err := s.change(ctx, s.Operator(), at, WaitCommit, func(Caller, domain.State) (domain.Command, error) {
