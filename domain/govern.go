@@ -26,11 +26,22 @@ func (a Authority) unbounded() bool {
 	return !slices.ContainsFunc(a.Above, func(p Permissions) bool { return len(p.Deny) > 0 })
 }
 
-// namesGovern tells whether an allow grant on all tokens names ActionGovern.
+// namesGovern tells whether the allow grant that decides for all tokens names
+// ActionGovern: any that covers them, or the first of those where the first
+// decides. One that never decides says nothing: to come by it takes no right.
 func (p *Permissions) namesGovern() bool {
-	return slices.ContainsFunc(p.Allow, func(g Grant) bool {
-		return g.Resource.Covers("/token") && slices.Contains(g.Actions, ActionGovern)
-	})
+	for _, g := range p.Allow {
+		if !g.Resource.Covers("/token") {
+			continue
+		}
+		if slices.Contains(g.Actions, ActionGovern) {
+			return true
+		}
+		if p.Mode == FirstMatch {
+			return false
+		}
+	}
+	return false
 }
 
 // handOutIn is handOut for a new token of the account. wider says that the

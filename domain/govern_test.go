@@ -43,6 +43,7 @@ func TestGoverning(t *testing.T) {
 		{"a deny of it counts first", governDenied, nil, "acme", wide, "forbidden"},
 		{"and so does a grant before it", grants(manages, on("/token", domain.ActionGovern)), nil, "acme", wide, "forbidden"},
 		{"a derived token does not govern", master, []domain.Permissions{master}, "acme", wide, "forbidden"},
+		{"behind a grant that decides it says nothing", grants(on("/token", "*"), on("/token", domain.ActionGovern)), nil, "acme", wide, "forbidden"},
 		{"in another account neither", master, nil, "other", wide, "forbidden"},
 		{"who may do everything makes a master", all, nil, "acme", master, "plain"},
 		{"who is denied anything does not", denied, nil, "acme", master, "forbidden"},
