@@ -109,12 +109,18 @@ func (s *Service) RevealAll(ctx context.Context, by Caller, account domain.Accou
 	room := make(chan struct{}, revealsAtOnce)
 	for i, id := range ids {
 		room <- struct{}{}
+		if ctx.Err() != nil { // nobody reads the list any more
+			break
+		}
 		all.Go(func() {
 			defer func() { <-room }()
 			secrets[i], _, errs[i] = s.Reveal(ctx, by, account, id)
 		})
 	}
 	all.Wait()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	for _, err := range errs {
 		switch domain.CodeOf(err) {
 		case domain.CodeRevoked, domain.CodeNotFound, domain.CodeNotRevealable, domain.CodeForbidden:

@@ -34,7 +34,7 @@ func New(s *api.Service, cfg Config) http.Handler {
 	}
 	inner := api.NewDialect(s, api.DialectConfig{Name: Origin, TrustedProxies: cfg.TrustedProxies, Logger: cfg.Logger}, d)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if id := r.Header.Get("X-Request-Id"); id != "" && (strings.Contains(r.URL.RawQuery+r.URL.Path, id) || holdsSecret(s, d.account, id)) {
+		if id := r.Header.Get("X-Request-Id"); id != "" && (len(id) > 128 || strings.Contains(r.URL.RawQuery+r.URL.Path, id) || holdsSecret(s, d.account, id)) {
 			r.Header.Del("X-Request-Id") // it would stand in records
 		}
 		inner.ServeHTTP(w, r)

@@ -48,13 +48,14 @@ func badID(id string) string {
 // tellsSecret tells whether what is kept in clear holds an access token's id:
 // that of the token itself, the caller's or any other's.
 func (c *call) tellsSecret(in *Token) bool {
+	own, callers := isStrong(*in.ID), isStrong(c.credential)
 	texts := []string{in.Application}
 	for _, p := range in.TenantPermissions {
 		texts = append(append(texts, p.Tenant), p.AllowedActions...)
 	}
 	return slices.ContainsFunc(texts, func(text string) bool {
-		return isStrong(*in.ID) && strings.Contains(text, *in.ID) ||
-			isStrong(c.credential) && strings.Contains(text, c.credential) || holdsSecret(c.Service, c.account, text)
+		return own && strings.Contains(text, *in.ID) ||
+			callers && strings.Contains(text, c.credential) || holdsSecret(c.Service, c.account, text)
 	})
 }
 

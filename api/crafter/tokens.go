@@ -24,6 +24,9 @@ func (c *call) create() (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(cmd.Permissions.Allow) > domain.MaxGrants || actionsOf(&cmd) > domain.MaxAllActions {
+		return nil, errTooMany // before each of them is looked at
+	}
 	cmd.Imported = in.ID != nil
 	if in.ID == nil {
 		id := newUUID()
@@ -51,6 +54,15 @@ func (c *call) create() (any, error) {
 		return nil, err
 	}
 	return view(&r.State.Token, in.ID), nil
+}
+
+var errTooMany = domain.Invalid("", "a token has at most %d grants, with %d actions in all", domain.MaxGrants, domain.MaxAllActions)
+
+func actionsOf(cmd *domain.IssueToken) (n int) {
+	for _, g := range cmd.Permissions.Allow {
+		n += len(g.Actions)
+	}
+	return n
 }
 
 // issue opens the account if it is not there yet.

@@ -16,7 +16,10 @@
 // bearer may do that request on /{path}: 200, 401 or 403. GET, HEAD and
 // OPTIONS read, whatever else there is writes. A path that can't be read in
 // one way only is refused there with 403, since gateways take any other status
-// for a fault of the guard; elsewhere it is a 400.
+// for a fault of the guard; elsewhere it is a 400. Paths don't tell one
+// account's resources from another's: where hallpass has more accounts than the
+// platform's, name that one (Config.Guarded), or compare the Hallpass-Account
+// of the answer.
 //
 // # Where exact and safe part
 //

@@ -22,8 +22,9 @@ func ping(v *api.Visit) (reply, error) {
 	return reply{http.StatusOK, empty{}}, v.Service.Stands(secret, v.From)
 }
 
-// guard tells whether the bearer may do this request on the path.
-func guard(v *api.Visit, path string) (reply, error) {
+// guard tells whether the bearer may do this request on the path, and whose
+// token it is: paths don't tell one account's resources from another's.
+func (d door) guard(v *api.Visit, path string) (reply, error) {
 	text, err := credential(v.Request.Header)
 	if err != nil {
 		return reply{}, err
@@ -48,8 +49,12 @@ func guard(v *api.Visit, path string) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	if !a.Allowed() {
+	switch {
+	case !a.Allowed() || d.guarded != "" && a.Token.Account != d.guarded:
 		return reply{}, errNotCovered
+	case a.Stale > 0: // a yes has no place for that
+		return reply{}, domain.Errorf(domain.CodeStale, "this node can't vouch for being current")
 	}
+	v.Header().Set("Hallpass-Account", string(a.Token.Account))
 	return reply{http.StatusOK, empty{}}, nil
 }

@@ -1,6 +1,7 @@
 package nbiot
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -83,4 +84,40 @@ func TestANodeThatIsCutOff(t *testing.T) {
 	w.as(a, "GET", "/", "").is(t, 503, "current")
 	w.as(w.session, "GET", "/tokens", "").is(t, 503, "current")
 	w.as(w.session, "POST", "/tokens", teams).is(t, 503, "current")
+}
+
+// A path is every account's: the answer names the token's, and a guard of one
+// account lets nobody else's tokens through.
+func TestGuardOfOneAccount(t *testing.T) {
+	w := newWorld(t)
+	ours := w.create(w.session, `{"resource":"/","write":true}`)
+	theirs := w.create(w.open("other"), `{"resource":"/","write":true}`)
+	guarded := New(w.svc, Config{Guarded: "acme"})
+	for _, row := range []struct {
+		token, account string
+		guarded        int
+	}{{ours, "acme", 200}, {theirs, "other", 403}} {
+		if a := w.as(row.token, "DELETE", "/guard/teams/17", ""); a.status != 200 || a.header.Get("Hallpass-Account") != row.account {
+			t.Errorf("of %s: %d, account %q", row.account, a.status, a.header.Get("Hallpass-Account"))
+		}
+		r := httptest.NewRequest(http.MethodDelete, "/guard/teams/17", nil)
+		r.Header.Set("X-API-Token", row.token)
+		rec := httptest.NewRecorder()
+		guarded.ServeHTTP(rec, r)
+		if rec.Code != row.guarded || rec.Code == 403 && rec.Header().Get("Hallpass-Account") != "" {
+			t.Errorf("of %s, at the guard of acme: %d %v", row.account, rec.Code, rec.Header())
+		}
+	}
+}
+
+// A secret in a tag is found wherever in a run of digits it begins.
+func TestASecretInATagIsFoundAnywhere(t *testing.T) {
+	w := newWorld(t)
+	a := w.create(w.session, `{"resource":"/teams","write":false}`)
+	for _, before := range []string{"", "0", "id", "abcdef"} {
+		w.as(w.session, "PATCH", "/tokens/"+a, `{"tags":{"note":"`+before+a+`ff"}}`).is(t, 400, "")
+	}
+	if got := w.as(w.session, "PATCH", "/tokens/"+a, `{"tags":{"note":"`+strings.Repeat("0", 70)+`"}}`); got.status != 200 {
+		t.Errorf("digits that are nobody's: %d %s", got.status, got.body)
+	}
 }

@@ -21,14 +21,18 @@ const origin = "nbiot"
 type Config struct {
 	TrustedProxies []netip.Prefix // as in api.HandlerConfig
 	Logger         *slog.Logger   // default: the service's
+
+	// Guarded is the account whose tokens the guard lets through; "": all, and
+	// whoever asks has to compare the Hallpass-Account of the answer.
+	Guarded domain.AccountID
 }
 
 // New returns the door, at the root of its paths.
 func New(s *api.Service, cfg Config) http.Handler {
-	return api.NewDialect(s, api.DialectConfig{Name: origin, TrustedProxies: cfg.TrustedProxies, Logger: cfg.Logger}, door{})
+	return api.NewDialect(s, api.DialectConfig{Name: origin, TrustedProxies: cfg.TrustedProxies, Logger: cfg.Logger}, door{cfg.Guarded})
 }
 
-type door struct{}
+type door struct{ guarded domain.AccountID }
 
 // reply is what a request is answered with if it is not refused.
 type reply struct {
@@ -46,7 +50,7 @@ func (d door) Serve(v *api.Visit) {
 	case path == "":
 		r, err = ping(v)
 	case first == "guard":
-		r, err = guard(v, "/"+rest)
+		r, err = d.guard(v, "/"+rest)
 	case first == "tokens":
 		r, err = manage(v, strings.Split(path, "/"))
 	default:

@@ -209,13 +209,15 @@ func (c *call) tagsHoldSecret(tags map[string]string) bool {
 	return false
 }
 
-var shape = regexp.MustCompile(`[0-9a-f]{64}`)
+var shape = regexp.MustCompile(`[0-9a-f]{64,}`)
 
 // holdsSecret tells whether the secret of a token stands in the text.
 func (c *call) holdsSecret(text string) bool {
 	for _, s := range shape.FindAllString(text, -1) {
-		if _, ok := c.Service.Holder(s); ok {
-			return true
+		for ; len(s) >= 64; s = s[1:] { // it may begin anywhere
+			if _, ok := c.Service.Holder(s[:64]); ok {
+				return true
+			}
 		}
 	}
 	return false

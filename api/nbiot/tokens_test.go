@@ -175,6 +175,9 @@ func TestPatchesThatMeetBothCount(t *testing.T) {
 	w, other := newNode(t, "n1", log, keyring(t)), newNode(t, "n2", log, keyring(t))
 	session := w.open("acme")
 	a := w.create(session, teams)
+	if err := other.proj.Position.Wait(t.Context(), w.svc.Revision()); err != nil {
+		t.Fatal(err)
+	}
 	w.log.OnAppend(func(e eventstore.Entry) eventstoretest.Fault {
 		if strings.HasPrefix(e.Type, "token.edited") {
 			w.log.OnAppend(nil)

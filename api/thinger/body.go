@@ -169,7 +169,7 @@ func instant(raw json.RawMessage) (*domain.Instant, error) {
 		at = domain.InstantOf(t)
 	} else {
 		n, err := strconv.ParseInt(string(raw), 10, 64)
-		if err != nil {
+		if err != nil || n <= 0 {
 			return nil, errExpire
 		}
 		if at = domain.Instant(n); n < firstMillis {

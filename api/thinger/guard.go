@@ -32,8 +32,11 @@ func (c *call) guard(path []string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !a.Allowed() {
+	switch {
+	case !a.Allowed():
 		return nil, errNotCovered
+	case a.Stale > 0: // a yes has no place for that
+		return nil, domain.Errorf(domain.CodeStale, "this node can't vouch for being current")
 	}
 	if string(a.Token.Account) == c.user {
 		return empty{}, nil

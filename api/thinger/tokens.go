@@ -273,16 +273,25 @@ func (c *call) change(ignored ...string) (change, error) {
 	return in, err
 }
 
-// shapes are those of what could be a secret: a bearer of this door, one of the
-// Telenor door, and whatever stands alone.
+// shapes are those of what could be a secret: a bearer of this door, and
+// whatever stands alone.
 var shapes = []*regexp.Regexp{
 	regexp.MustCompile(`eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+`),
-	regexp.MustCompile(`[0-9a-f]{64}`),
 	regexp.MustCompile(`[^\s"'/,;:()<>]*[^\s"'/,;:()<>.!?]`),
 }
 
+// digits are what the secrets of the Telenor door are made of.
+var digits = regexp.MustCompile(`[0-9a-f]{64,}`)
+
 // holdsSecret tells whether the secret of a token stands in the text.
 func (c *call) holdsSecret(text string) bool {
+	for _, s := range digits.FindAllString(text, -1) {
+		for ; len(s) >= 64; s = s[1:] { // it may begin anywhere
+			if _, ok := c.Service.Holder(s[:64]); ok {
+				return true
+			}
+		}
+	}
 	for _, shape := range shapes {
 		for _, s := range shape.FindAllString(text, -1) {
 			if _, ok := c.Service.Holder(s); ok {

@@ -19,7 +19,7 @@ import (
 var dialects = []dialect{
 	{name: "nbiot", system: "Telenor NB-IoT", at: []string{"/nbiot"}, strip: true, early: `{"status":503,"message":"` + starting + `"}`,
 		open: func(s *api.Service, f *dialectFlags) http.Handler {
-			return nbiot.New(s, nbiot.Config{TrustedProxies: f.proxies})
+			return nbiot.New(s, nbiot.Config{TrustedProxies: f.proxies, Guarded: domain.AccountID(f.nbiotAccount)})
 		},
 		read: nbiot.Import, managers: "sessions",
 		then: "what manages its tokens is a session: 'hallpass session open %s' opens one, and its secret is the X-API-Token"},
@@ -70,6 +70,7 @@ func (d *dialect) waits() http.Handler {
 type dialectFlags struct {
 	each           map[string]*dialectFlag
 	crafterAccount string
+	nbiotAccount   string
 	proxies        prefixes // those of the server
 }
 
@@ -89,6 +90,7 @@ func (s *dialectFlags) flags(c *cobra.Command) {
 		c.Flags().BoolVar(&f.on, d.name, true, "answer clients of "+d.system+" at "+strings.Join(d.at, " and ")+"; --"+d.name+"=false does not")
 		c.Flags().StringVar(&f.listen, d.name+"-listen", "", "an address to answer clients of "+d.system+" at as well, without a path before theirs (default: none)")
 	}
+	c.Flags().StringVar(&s.nbiotAccount, "nbiot-account", "", "the account whose tokens the guard for Telenor NB-IoT lets through (default: of every account, and the answer names it)")
 	c.Flags().StringVar(&s.crafterAccount, "crafter-account", defaultCrafterAccount, "the account that tokens of CrafterCMS Profile live in, opened when it is first needed")
 }
 
@@ -111,6 +113,12 @@ func (s *dialectFlags) check(main string) error {
 	}
 	if _, err := domain.ParseAccountID(s.crafterAccount); err != nil || s.crafterAccount == string(domain.RootAccount) {
 		return usagef("--crafter-account is 1 to 64 letters, digits, - and _, and not %q", domain.RootAccount)
+	}
+	if _, err := domain.ParseAccountID(s.nbiotAccount); err != nil && s.nbiotAccount != "" {
+		return usagef("--nbiot-account is 1 to 64 letters, digits, - and _")
+	}
+	if f := s.each["nbiot"]; f != nil && !f.on && s.nbiotAccount != "" {
+		return usagef("--nbiot-account needs --nbiot: leave one of them out")
 	}
 	if f := s.each["crafter"]; f != nil && !f.on && s.crafterAccount != defaultCrafterAccount {
 		return usagef("--crafter-account needs --crafter: leave one of them out")

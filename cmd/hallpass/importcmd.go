@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"hallpass/api/client"
+	"hallpass/domain"
 )
 
 func newImport() *cobra.Command {
@@ -52,6 +53,9 @@ with --allow-weak-secrets.`,
 			}
 			if run.account == "" {
 				return usagef("--from %s needs --account: the account that is to have the tokens", d.name)
+			}
+			if run.account == string(domain.RootAccount) {
+				return usagef("--account is not the account root, whose tokens reach all others")
 			}
 			rows, err := readExport(args[0], c.InOrStdin())
 			if err != nil {

@@ -51,6 +51,16 @@ var outcomes = []string{imported, importable, present, differs, refused}
 // row after the last outcome: the server, or the caller's credential, is at fault.
 func (r *importRun) rows(ctx context.Context, rows []exported) ([]rowOutcome, error) {
 	out := []rowOutcome{}
+	if !r.absent {
+		// Without that right a revoked secret looks like one that nobody has.
+		may, err := r.client.Check(ctx, wire.Check{Action: "IntrospectToken", Resource: "/token"})
+		if err != nil {
+			return out, err
+		}
+		if !may.Allowed {
+			return out, errors.New("an import asks whose each secret is: the credential needs IntrospectToken on /token")
+		}
+	}
 	before := map[domain.Digest]int{}
 	for i, row := range rows {
 		o := rowOutcome{Row: i + 1, Line: row.line}

@@ -42,6 +42,9 @@ func newSeedOf(d *dialect) *cobra.Command {
 			if _, err := domain.ParseAccountID(account); err != nil {
 				return usagef("--%s is 1 to 64 letters, digits, - and _", flag)
 			}
+			if account == string(domain.RootAccount) {
+				return usagef("--%s is not the account root, whose tokens reach all others", flag)
+			}
 			cl, err := conn.client()
 			if err != nil {
 				return err
