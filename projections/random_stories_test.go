@@ -8,6 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"hallpass/domain/domaintest"
 	"hallpass/projections/projectionstest"
 )
 
@@ -17,7 +18,13 @@ import (
 // in the end all nodes are well again, and alike.
 func TestRandomStories(t *testing.T) {
 	var all projectionstest.Count
-	rapid.Check(t, func(rt *rapid.T) {
+	missing := func() string {
+		if all.Allowed < 200 || all.Refused < 200 || all.Stale < 50 || all.Acknowledged < 20 || all.RanOut < 5 || all.Counted < 2 || all.Void < 2 {
+			return fmt.Sprintf("%+v", all)
+		}
+		return ""
+	}
+	domaintest.CheckUntil(t, missing, func(rt *rapid.T) {
 		text := randomStory(rt)
 		synctest.Test(t, func(t *testing.T) {
 			s := projectionstest.RunScript(t, text)
@@ -31,9 +38,6 @@ func TestRandomStories(t *testing.T) {
 		})
 	})
 	t.Logf("%+v", all)
-	if all.Allowed < 200 || all.Refused < 200 || all.Stale < 50 || all.Acknowledged < 20 || all.RanOut < 5 || all.Counted < 2 || all.Void < 2 {
-		t.Errorf("%+v is too little to show anything", all)
-	}
 }
 
 // director draws a story.
