@@ -262,6 +262,14 @@ func TestOddRequests(t *testing.T) {
 			"x" + marker:             false,
 			"eyJhbGciOiJIUzI1NiJ9":   false,
 			strings.Repeat("0", 64):  false,
+
+			"req-eyJhbGciOiJIUzI1NiJ9.e30.x":              false,
+			"x-" + strings.Repeat("0a", 32):               false,
+			strings.Repeat("F", 63) + "fz":                false,
+			strings.Repeat("0a", 31) + "0-" + "abc":       true,
+			strings.Repeat("ab", 16):                      true,
+			"3c1f0a9e-7d42-4b8a-9e55-d0a6f1b87c24":        true,
+			"00-" + strings.Repeat("ab", 16) + "-00f0-01": true,
 		} {
 			a := w.send(req{method: "GET", path: "/v1/nothing", bearer: w.root, header: map[string]string{"X-Request-Id": id}})
 			got := a.header.Get("X-Request-Id")

@@ -11,34 +11,37 @@ import (
 	"hallpass/domain"
 )
 
-// maxBody bounds every body, in bytes.
-const maxBody = 1 << 20
+// Bounds of bodies, in bytes.
+const (
+	maxBody = 1 << 20
+	maxForm = 16 << 10 // of one that is read before it is known who sends it
+)
 
 // readBody returns the body. Errors: body_too_large, unsupported_encoding,
 // request_timeout, and bad_json for one that was cut off.
-func (c *call) readBody() ([]byte, error) { return readBody(c.ResponseWriter, c.r) }
+func (c *call) readBody() ([]byte, error) { return readBody(c.ResponseWriter, c.r, maxBody) }
 
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+func readBody(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error) {
 	for _, e := range r.Header["Content-Encoding"] {
 		if !strings.EqualFold(strings.TrimSpace(e), "identity") && strings.TrimSpace(e) != "" {
 			return nil, domain.Errorf(codeBadEncoding, "bodies are read as they are: send no Content-Encoding")
 		}
 	}
-	if r.ContentLength > maxBody {
-		return nil, errBodyTooLarge
+	if r.ContentLength > most {
+		return nil, errTooLong(most)
 	}
 	var buf bytes.Buffer
 	if n := r.ContentLength; n > 0 {
 		buf.Grow(int(n) + bytes.MinRead)
 	}
-	_, err := buf.ReadFrom(http.MaxBytesReader(w, r.Body, maxBody))
+	_, err := buf.ReadFrom(http.MaxBytesReader(w, r.Body, most))
 	var tooLarge *http.MaxBytesError
 	var late interface{ Timeout() bool }
 	switch {
 	case err == nil:
 		return buf.Bytes(), nil
 	case errors.As(err, &tooLarge):
-		return nil, errBodyTooLarge
+		return nil, errTooLong(most)
 	case errors.As(err, &late) && late.Timeout():
 		return nil, domain.Errorf(codeTimeout, "the body did not arrive in time")
 	case errors.Is(err, io.ErrUnexpectedEOF):
@@ -47,7 +50,12 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	return nil, badJSON("the body could not be read")
 }
 
-var errBodyTooLarge = domain.Errorf(codeBodyTooLarge, "a body has at most 1 MiB")
+func errTooLong(most int64) error {
+	if most < 1<<20 {
+		return domain.Errorf(codeBodyTooLarge, "a body has at most %d KiB here", most>>10)
+	}
+	return domain.Errorf(codeBodyTooLarge, "a body has at most %d MiB", most>>20)
+}
 
 // readJSON reads the body as JSON, whatever its Content-Type. An empty body is
 // an empty object. The caller is judged again when the body is there: it may

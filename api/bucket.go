@@ -21,17 +21,27 @@ func newBucket(every time.Duration, burst int) *bucket {
 }
 
 // take returns 0 if it may happen, or how long it will be until then.
-func (b *bucket) take() (wait time.Duration) {
+func (b *bucket) take() (wait time.Duration) { return b.takeMany(1) }
+
+// takeMany is take for what happens n times at once. That may be more than burst:
+// there need only be room for one, and what comes next waits the longer.
+func (b *bucket) takeMany(n int) (wait time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := b.now()
 	if b.ahead.Before(now) {
 		b.ahead = now
 	}
-	next := b.ahead.Add(b.every)
-	if wait := next.Sub(now) - time.Duration(b.burst)*b.every; wait > 0 {
+	if wait := b.ahead.Add(b.every).Sub(now) - time.Duration(b.burst)*b.every; wait > 0 {
 		return wait
 	}
-	b.ahead = next
+	b.ahead = b.ahead.Add(time.Duration(n) * b.every)
 	return 0
+}
+
+// giveBack is for what was taken n times and did not happen.
+func (b *bucket) giveBack(n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.ahead = b.ahead.Add(-time.Duration(n) * b.every)
 }

@@ -29,4 +29,15 @@ func TestBucket(t *testing.T) {
 		take(0)
 	}
 	take(10 * time.Second)
+
+	b.giveBack(1)
+	take(0)
+	now = now.Add(10 * time.Second)
+	if wait := b.takeMany(5); wait != 0 { // there is room for one
+		t.Errorf("many at once: wait %v", wait)
+	}
+	take(50 * time.Second)
+	if wait := b.takeMany(5); wait != 50*time.Second {
+		t.Errorf("many more: wait %v", wait)
+	}
 }

@@ -38,7 +38,8 @@ type Visit struct {
 	ID      string     // the request's, for records and logs
 	From    netip.Addr // who asks; zero: not known
 
-	status int
+	status  int
+	counted bool // as a use of the caller's token
 }
 
 // NewDialect returns the door of d: it names requests, refuses paths that could
@@ -117,12 +118,16 @@ func (v *Visit) Unwrap() http.ResponseWriter { return v.ResponseWriter }
 // Context is the request's.
 func (v *Visit) Context() context.Context { return v.Request.Context() }
 
-// Caller returns who presents that credential, and counts that as one use of
-// it. Errors are those of Service.Authenticate.
+// Caller returns who presents that credential, as things stand now. However
+// often that is asked, the visit is one use of it. Ask before the body is read,
+// again when it is there, and where nothing was changed once more when the
+// answer is made: a credential that ended meanwhile gets none. Errors are those
+// of Service.Authenticate.
 func (v *Visit) Caller(secret string) (Caller, error) {
 	by, err := v.Service.Authenticate(secret, v.From)
 	by.Request = v.ID
-	if err == nil {
+	if err == nil && !v.counted {
+		v.counted = true
 		v.Service.proj.Index.Used(&by.bearer, by.From)
 	}
 	return by, err
@@ -130,13 +135,17 @@ func (v *Visit) Caller(secret string) (Caller, error) {
 
 // Body returns the request's body, whatever its type. Errors: body_too_large,
 // unsupported_encoding, request_timeout, and bad_json for one that was cut off.
-// It may take as long as the server lets it: what the caller may do is to be
-// found out after it, not before.
-func (v *Visit) Body() ([]byte, error) { return readBody(v.ResponseWriter, v.Request) }
+// Call it for a known caller alone, as bodies may be large, and ask for him
+// again after it: it may take as long as the server lets it.
+func (v *Visit) Body() ([]byte, error) { return readBody(v.ResponseWriter, v.Request, maxBody) }
+
+// Form is Body where the credential may be in it, so that nobody is known yet: it
+// takes little.
+func (v *Visit) Form() ([]byte, error) { return readBody(v.ResponseWriter, v.Request, maxForm) }
 
 // AllowTime gives the answer the time that writing and a fence may take,
-// whatever the server's own limit is. Call it once the body was read and the
-// caller is known.
+// whatever the server's own limit is. Call it once the caller is known, and
+// again when the body was read.
 func (v *Visit) AllowTime() { v.Service.allowTime(v.ResponseWriter) }
 
 // Operator is the caller for what a dialect does in hallpass's own name, such
@@ -148,5 +157,12 @@ func (v *Visit) Operator() Caller {
 }
 
 // AsError returns err as the refusal to answer with: what is none is logged in
-// full, and answered as internal.
-func (v *Visit) AsError(err error) *domain.Error { return v.Service.asError(err, v.ID) }
+// full, and answered as internal. Where err says when to try again, so does the
+// answer's Retry-After from here on.
+func (v *Visit) AsError(err error) *domain.Error {
+	var soon *tooSoon
+	if errors.As(err, &soon) {
+		v.Header().Set("Retry-After", seconds(soon.wait))
+	}
+	return v.Service.asError(err, v.ID)
+}

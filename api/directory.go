@@ -47,6 +47,23 @@ func (s *Service) Token(by Caller, account domain.AccountID, id domain.TokenID) 
 	return &state.Token, nil
 }
 
+// IsOpen tells whether the account is there, and neither suspended nor closed:
+// nothing is let in by the others, not even who acts in every account.
+func (s *Service) IsOpen(account domain.AccountID) bool {
+	a, ok := s.proj.Directory.Account(account)
+	return ok && a.State == domain.AccountIsOpen
+}
+
+// Owner returns which token a secret opens, or opened once: that may be revoked,
+// or have another secret by now. False if none.
+func (s *Service) Owner(secret string) (domain.Target, bool) {
+	parsed, err := domain.ParseBearer(secret)
+	if err != nil {
+		return domain.Target{}, false
+	}
+	return s.proj.Index.Owner(parsed.Digest())
+}
+
 // Holder returns which token a secret opens now, whatever the token's standing;
 // false if none. It is for dialects that name tokens by their secrets: who may
 // learn of it, is for whoever asks to find out with what is returned.
@@ -99,11 +116,41 @@ func (s *Service) Issue(ctx context.Context, by Caller, c domain.IssueToken, sec
 // revealsAtOnce bounds the records under way for one list.
 const revealsAtOnce = 16
 
-// RevealAll reveals the newest secrets of many tokens of an account, for a list
-// that shows them; each is a record of its own. One that was revoked meanwhile,
-// or can't be revealed, has the zero Secret. Errors are those of Reveal that
-// concern them all.
+// RevealAll reveals the newest secrets of many tokens of an account, for one list
+// that shows them all; each is a record of its own. One that was revoked
+// meanwhile, or can't be revealed, has the zero Secret. Errors are those of
+// Reveal that concern them all, and rate_limited: a node shows 20,000 of one
+// account at once, and 10 a second in the long run. A list of any length is shown
+// whole if there is room for its first; those after it wait the longer.
 func (s *Service) RevealAll(ctx context.Context, by Caller, account domain.AccountID, ids []domain.TokenID) ([]domain.Secret, error) {
+	room := s.listings.of(account)
+	if wait := room.takeMany(len(ids)); wait > 0 && len(ids) > 0 {
+		return nil, &tooSoon{domain.Errorf(codeRateLimited, "the secrets of this account were listed too often on this node"), wait}
+	}
+	secrets, errs := s.revealEach(ctx, by, account, ids)
+	hidden := 0
+	for i := range ids {
+		if secrets[i].IsZero() {
+			hidden++ // no record is known of
+		}
+	}
+	room.giveBack(hidden)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	for _, err := range errs {
+		switch domain.CodeOf(err) {
+		case domain.CodeRevoked, domain.CodeNotFound, domain.CodeNotRevealable, domain.CodeForbidden:
+		default:
+			if err != nil {
+				return nil, err
+			}
+		}
+	}
+	return secrets, nil
+}
+
+func (s *Service) revealEach(ctx context.Context, by Caller, account domain.AccountID, ids []domain.TokenID) ([]domain.Secret, []error) {
 	secrets, errs := make([]domain.Secret, len(ids)), make([]error, len(ids))
 	var all sync.WaitGroup
 	room := make(chan struct{}, revealsAtOnce)
@@ -118,19 +165,7 @@ func (s *Service) RevealAll(ctx context.Context, by Caller, account domain.Accou
 		})
 	}
 	all.Wait()
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	for _, err := range errs {
-		switch domain.CodeOf(err) {
-		case domain.CodeRevoked, domain.CodeNotFound, domain.CodeNotRevealable, domain.CodeForbidden:
-		default:
-			if err != nil {
-				return nil, err
-			}
-		}
-	}
-	return secrets, nil
+	return secrets, errs
 }
 
 // may refuses what the caller may not do in the account.

@@ -21,6 +21,7 @@ type Result struct {
 	State    domain.State // of the command's target, after it
 	Revision Seq          // of the record; when nothing had to change, what this node had applied
 	Changed  bool
+	Owed     bool                 // of a revoke that changed nothing: one of the same caller before it did, which this node could not answer to be done
 	Wait     Wait                 // what was waited for: never WaitDefault
 	Receipt  *projections.Receipt // with WaitAll; else nil
 
@@ -89,10 +90,18 @@ func (s *Service) change(ctx context.Context, by Caller, at domain.Target, wait 
 			r.Wait, err = WaitCommit, nil
 		}
 	}
+	_, ends := w.command.(domain.RevokeToken)
+	whose := asked{at, by.Authority.Actor}
 	if err != nil {
 		e := s.asError(err, by.Request)
+		if ends {
+			s.owed.note(whose, e)
+		}
 		s.metrics.command(commandName(w.command), string(e.Code))
 		return r, e
+	}
+	if ends {
+		r.Owed = s.owed.settle(whose) && !r.Changed
 	}
 	result := "changed"
 	if !r.Changed {
@@ -291,10 +300,12 @@ func refused(out projections.Outcome) error {
 	case out.Void != "":
 		return domain.Errorf(domain.CodeActorRevoked, "the caller lost rights before the change took effect; nothing was changed")
 	case out.SecretLost:
-		return domain.Errorf(domain.CodeConflict, "this secret belongs to another token and never opens this one; rotate to get a new one")
+		return errSecretLost
 	}
 	return nil
 }
+
+var errSecretLost = domain.Errorf(domain.CodeConflict, "this secret belongs to another token and never opens this one; rotate to get a new one")
 
 func (w *write) unknown(id domain.EventID, why error) error {
 	w.logger.Warn("the outcome of a command is unknown", "event", id.String(), "error", why)

@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/hex"
+	"errors"
 	"strings"
 
 	"hallpass/api/wire"
@@ -95,6 +96,13 @@ func (w *write) unowned(e domain.Event) error {
 		return errSecretTaken
 	}
 	return nil
+}
+
+// SecretTaken tells whether err refuses a token because its secret is, or was,
+// another one's: its code says conflict alone.
+func SecretTaken(err error) bool {
+	var e *domain.Error
+	return errors.As(err, &e) && (e == errSecretTaken || e == errSecretLost)
 }
 
 var errSecretTaken = domain.Errorf(domain.CodeConflict, "this secret belongs to another token, or once did, and can open no other; nothing was changed")

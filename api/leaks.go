@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"net/netip"
-	"strconv"
 	"sync"
 	"time"
 
@@ -63,7 +62,7 @@ func (c *call) reportLeaks() (reply, error) {
 }
 
 func (c *call) tooManyLeaks(wait time.Duration, detail string) error {
-	c.Header().Set("Retry-After", strconv.FormatInt(int64((wait+time.Second-1)/time.Second), 10))
+	c.Header().Set("Retry-After", seconds(wait))
 	return domain.Errorf(codeRateLimited, "%s: try again, or on another node, in %v", detail, wait.Round(time.Second)+time.Second)
 }
 

@@ -67,6 +67,8 @@ type Service struct {
 	firstUses *projections.FirstUses
 	reuses    *bucket
 	looks     *looks
+	listings  *listings
+	owed      owed
 
 	randomMu sync.Mutex // guards random: a reader need not be safe for many
 	random   io.Reader
@@ -86,6 +88,8 @@ func NewService(cfg ServiceConfig) *Service {
 		firstUses: cfg.FirstUses,
 		reuses:    newBucket(reuseEvery, reuseBurst),
 		looks:     newLooks(),
+		listings:  newListings(),
+		owed:      owed{to: map[asked]struct{}{}},
 		turns:     newTurns(),
 	}
 	if s.now == nil {

@@ -9,29 +9,41 @@ import (
 	"hallpass/domain"
 )
 
-// params returns the parameters of the query, and of the body if it is an
-// urlencoded one and may be.
-func (c *call) params(inBody bool) (url.Values, error) {
-	params, err := url.ParseQuery(c.Request.URL.RawQuery)
-	if err != nil {
-		return nil, errQuery
+// identify reads the parameters, of the query and, if it is an urlencoded one and
+// may be, of the body, and finds out who asks. Such a body is read for who is in
+// the query, or for nobody: it is small.
+func (c *call) identify(inBody bool) (err error) {
+	if c.params, err = url.ParseQuery(c.Request.URL.RawQuery); err != nil {
+		return errQuery
 	}
 	kind, _, _ := mime.ParseMediaType(c.Request.Header.Get("Content-Type"))
-	if !inBody || kind != "application/x-www-form-urlencoded" || c.Request.Method == http.MethodGet || c.Request.Method == http.MethodHead {
-		return params, nil
+	inBody = inBody && kind == "application/x-www-form-urlencoded" && c.Request.Method != http.MethodGet && c.Request.Method != http.MethodHead
+	if !inBody || c.params.Has("accessTokenId") {
+		if err := c.authenticate(); err != nil || !inBody {
+			return err
+		}
 	}
-	body, err := c.Body()
+	body, err := c.Form()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	form, err := url.ParseQuery(string(body))
 	if err != nil {
-		return nil, errQuery
+		return errQuery
 	}
 	for name, values := range form {
-		params[name] = append(params[name], values...)
+		c.params[name] = append(c.params[name], values...)
 	}
-	return params, nil
+	return c.authenticate() // it may have come slowly, and say something else
+}
+
+// body reads the body. It may come slowly: the caller is judged again after it.
+func (c *call) body() ([]byte, error) {
+	text, err := c.Body()
+	if err != nil {
+		return nil, err
+	}
+	return text, c.authenticate()
 }
 
 // one returns the value of a parameter; "" if there is none.
@@ -45,9 +57,10 @@ func one(params url.Values, name string) (string, error) {
 	return "", refusal{http.StatusForbidden, accessDenied, name + " stands in the request twice, with different values"}
 }
 
-// authenticate finds out who asks, or why he is refused.
-func (c *call) authenticate(params url.Values) error {
-	id, err := one(params, "accessTokenId")
+// authenticate finds out who asks, and gives him the time that it may take, or
+// says why he is refused.
+func (c *call) authenticate() error {
+	id, err := one(c.params, "accessTokenId")
 	switch {
 	case err != nil:
 		return err
@@ -56,7 +69,11 @@ func (c *call) authenticate(params url.Values) error {
 	}
 	c.credential = id
 	c.by, err = c.Caller(id)
-	if domain.CodeOf(err) != domain.CodeUnauthorized {
+	switch {
+	case err == nil:
+		c.AllowTime()
+		return nil
+	case domain.CodeOf(err) != domain.CodeUnauthorized:
 		return err
 	}
 	a, err := c.Service.Introspect(c.Operator(), id, domain.TokenNeed("ReadTokenConfig", ""), c.From)

@@ -36,14 +36,17 @@
 //
 //   - Ids that could be guessed are refused with 400, unless the server takes
 //     weak secrets, and so are those of the platform's default tokens, which it
-//     ships to everybody. Ids that no path can name, with a slash, or "all", always
-//     are.
+//     ships to everybody. Ids that no path can name, with a slash, "all" or
+//     "create", always are.
 //   - A token that was issued natively in this door's name, with permissions that
 //     the object can't say, shows those on tenants, and whether it is a master.
 //   - Lists and gets show ids, as the platform's do. So tokens are revealable:
 //     kept sealed, a node without the keyring answers 503, and a record says of
 //     each showing to whom it was. A token whose id can't be shown has the id
-//     null in a list: to leave it out would hide that it works.
+//     null in a list: to leave it out would hide that it works. As each of those
+//     records is kept for ever, lists in a loop are answered with 429 and
+//     Retry-After: a node shows 20,000 ids at once, and 10 a second in the long
+//     run. The first list is shown whole, however long.
 //   - A credential that is refused is named in the message, as the platform
 //     does; it goes nowhere else. Nothing but the expiry of a token made here is
 //     told: one that is revoked, of a suspended account or used from a wrong
@@ -57,6 +60,8 @@
 //     allowedActions is kept. A name that stands there twice is kept once.
 //   - An application, tenant or action that holds the id of a token is refused:
 //     events are kept for ever.
+//   - An urlencoded body has at most 16 KiB (400): it is read before it is known
+//     who sends it, unless accessTokenId is in the query.
 //   - accessTokenId, tenant or action twice with different values is refused:
 //     which one counts, servers do not agree on.
 //   - The id of a token that belongs, or once belonged, to another native token

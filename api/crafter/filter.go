@@ -7,18 +7,14 @@ import (
 // filter tells, by a nil error, whether the access token may do the action on
 // the tenant.
 func (c *call) filter() error {
-	params, err := c.params(true)
+	if err := c.identify(true); err != nil {
+		return err
+	}
+	action, err := one(c.params, "action")
 	if err != nil {
 		return err
 	}
-	if err := c.authenticate(params); err != nil {
-		return err
-	}
-	action, err := one(params, "action")
-	if err != nil {
-		return err
-	}
-	tenant, err := one(params, "tenant")
+	tenant, err := one(c.params, "tenant")
 	if err != nil {
 		return err
 	}
@@ -30,7 +26,7 @@ func (c *call) filter() error {
 		return deniedOn(action, tenant) // no entry names it
 	}
 	need, err := c.Service.Need(api.Question{Action: action, Resource: string(resource), Unverified: true})
-	if err != nil || !c.by.Authority.May(c.account, need) {
+	if err != nil || !c.Service.IsOpen(c.account) || !c.by.Authority.May(c.account, need) {
 		return deniedOn(action, tenant)
 	}
 	return nil

@@ -73,7 +73,7 @@ func TestTheFilterSaysYesOrNo(t *testing.T) {
 	w.filter(id, "a", "").says(t, 403, "ACTION_DENIED", "action")
 	w.send("GET", at+"?accessTokenId=%zz", "").says(t, 403, "ACCESS_DENIED", "parameters")
 	w.send("GET", at+"?accessTokenId="+id+"&tenant=a;action=X", "").says(t, 403, "ACCESS_DENIED", "parameters")
-	w.form(at, "accessTokenId", strings.Repeat("x", 1<<20)).says(t, 403, "ACCESS_DENIED", "1 MiB")
+	w.form(at, "accessTokenId", strings.Repeat("x", 16<<10)).says(t, 403, "ACCESS_DENIED", "16 KiB")
 }
 
 // A call here is a use of its token there.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -65,12 +66,12 @@ func (d door) Fail(v *api.Visit, err *domain.Error) {
 type call struct {
 	*api.Visit
 	account    domain.AccountID
-	filters    bool // it is for the filter
+	filters    bool       // it is for the filter
+	params     url.Values // of the query, and of an urlencoded body
 	by         api.Caller
 	credential string // accessTokenId, as it was sent
 	id         string // in the path
 	does       string // the action in refusals
-	body       []byte // of create
 }
 
 // operation returns what 200 is answered with; nil: an empty body.
@@ -106,8 +107,8 @@ func at(path string) (op operation, id string, ok bool) {
 	return op, "", false
 }
 
-// serve finds out what is asked for and by whom. A body is read before who asks
-// is looked at: it may come slowly.
+// serve finds out what is asked for and by whom. Who is not known gets no body
+// read, but for one that may say who it is.
 func (c *call) serve() (any, error) {
 	if isFilter(c.Request.URL.Path) {
 		c.filters = true
@@ -126,20 +127,14 @@ func (c *call) serve() (any, error) {
 		return nil, errMethod
 	}
 	c.id, c.does = id, op.does
-	params, err := c.params(op.does != "CREATE_TOKEN")
-	if err != nil {
+	if err := c.identify(op.does != "CREATE_TOKEN"); err != nil {
 		return nil, err
 	}
-	if op.does == "CREATE_TOKEN" {
-		if c.body, err = c.Body(); err != nil {
-			return nil, err
-		}
+	out, err := op.do(c)
+	if err == nil && op.method == http.MethodGet {
+		err = c.authenticate() // whether it may be answered is known only now
 	}
-	if err := c.authenticate(params); err != nil {
-		return nil, err
-	}
-	c.AllowTime()
-	return op.do(c)
+	return out, err
 }
 
 func (c *call) respond(status int, body any) {

@@ -39,8 +39,8 @@ func badID(id string) string {
 		return fmt.Sprintf("has at most %d characters", maxID)
 	case strings.ContainsAny(id, `/\;?#%`):
 		return `must not contain any of / \ ; ? # and %: it stands in paths`
-	case strings.HasSuffix(id, ".json") || strings.Trim(id, ".") == "" || id == "all":
-		return `must not end in .json, nor be "all" or dots alone: it stands in paths`
+	case strings.HasSuffix(id, ".json") || strings.Trim(id, ".") == "" || id == "all" || id == "create":
+		return `must not end in .json, nor be "all", "create" or dots alone: it stands in paths`
 	}
 	return ""
 }

@@ -3,6 +3,11 @@ package crafter
 import (
 	"strings"
 	"testing"
+
+	"hallpass/api"
+	"hallpass/domain"
+	"hallpass/eventstore"
+	"hallpass/eventstore/eventstoretest"
 )
 
 // What was issued natively in this door's name is seen here: as far as the
@@ -35,4 +40,53 @@ func TestNativeTokensInThisDoorsName(t *testing.T) {
 	w.as(w.master, "POST", "/"+w.master+"/delete", "").says(t, 403, "ACTION_DENIED", "master")
 	w.native(w.root, "POST", all+"/"+second+"/enable", "")
 	w.as(w.master, "POST", "/"+w.master+"/delete", "").is(t, 200, "")
+}
+
+// What has the native id that goes with an id, and another secret, is not what
+// that id names.
+func TestANativeIDWithAnotherSecret(t *testing.T) {
+	w := newWorld(t)
+	secret, err := domain.ParseBearer(chosen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	native := string(w.svc.DerivedID(secret))
+	own := w.native(w.root, "POST", "/v1/accounts/crafter/tokens", `{"origin":"crafter","id":"`+native+`","name":"n","permissions":{"allow":[{"resource":"/tenant","actions":["*"]}]}}`)["secret"].(string)
+	w.as(w.master, "GET", "/"+chosen, "").refuses(t, 404, "NO_SUCH_ACCESS_TOKEN_ID", noToken(chosen))
+	w.as(w.master, "POST", "/"+chosen+"/delete", "").is(t, 200, "")
+	w.filter(own, "a", "READ_TENANT").is(t, 200, "")
+	w.as(w.master, "GET", "/"+own, "").is(t, 200, `{"application":"n","master":false,"tenantPermissions":[{"allowedActions":["*"],"tenant":"*"}],"expiresOn":null,"id":"`+own+`"}`)
+
+	// Nor is one that was issued again, by the secret that it had before.
+	w.as(w.master, "POST", "/"+own+"/delete", "").is(t, 200, "")
+	second := w.native(w.root, "POST", "/v1/accounts/crafter/tokens", `{"origin":"crafter","id":"`+native+`","permissions":{"allow":[{"resource":"/tenant","actions":["*"]}]}}`)["secret"].(string)
+	w.as(w.master, "GET", "/"+own, "").refuses(t, 404, "NO_SUCH_ACCESS_TOKEN_ID", noToken(own))
+	w.as(w.master, "POST", "/"+own+"/delete", "").is(t, 200, "")
+	w.filter(second, "a", "READ_TENANT").is(t, 200, "")
+}
+
+// That others keep changing a native token does not say that there is one.
+func TestACreateThatIsHeldUp(t *testing.T) {
+	w := newWorld(t)
+	another := api.NewService(api.ServiceConfig{Log: w.memory, Projection: w.proj}) // of another process, for who takes turns
+	do := func(c domain.Command) {
+		if _, err := another.Do(t.Context(), another.Operator(), c, api.WaitCommit); err != nil {
+			t.Error(err)
+		}
+	}
+	w.log.OnAppend(func(e eventstore.Entry) eventstoretest.Fault {
+		if strings.HasPrefix(e.Type, "token.issued") {
+			secret, err := another.NewSecret()
+			if err != nil {
+				t.Error(err)
+			}
+			token := domain.TokenID(e.Subject[strings.LastIndexByte(string(e.Subject), '.')+1:])
+			do(domain.IssueToken{Account: DefaultAccount, Token: token, Digest: secret.Digest()})
+			do(domain.RevokeToken{Account: DefaultAccount, Token: token})
+		}
+		return eventstoretest.None
+	})
+	w.as(w.master, "POST", "/create", `{"application":"x","id":"`+chosen+`"}`).says(t, 503, "OTHER", "try again")
+	w.log.OnAppend(nil)
+	w.create(w.master, `{"application":"x","id":"`+chosen+`"}`)
 }

@@ -79,6 +79,8 @@ var refusals = map[domain.Code]refusal{
 	domain.CodeAccountClosed: {http.StatusForbidden, accessDenied, "the account of the access tokens is closed"},
 	domain.CodeLastManager:   {http.StatusForbidden, actionDenied, "DELETE_TOKEN is denied: no other token could manage the account's tokens"},
 
+	"rate_limited": {http.StatusTooManyRequests, other, "the access tokens were listed too often; Retry-After says when to try again"},
+
 	domain.CodeConflict:       {http.StatusServiceUnavailable, other, "others kept changing the access token; try again"},
 	domain.CodeKeyMissing:     {http.StatusServiceUnavailable, other, "this node lacks the key that access tokens are kept with: it can't make them, nor show them"},
 	domain.CodeStale:          {http.StatusServiceUnavailable, other, "this node can't vouch for being current; try again"},

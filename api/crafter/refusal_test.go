@@ -75,11 +75,14 @@ func TestTheAccountAtOnce(t *testing.T) {
 	w := newWorld(t)
 	w.native(w.root, "POST", "/v1/accounts/crafter/suspend", "")
 	w.as(w.master, "GET", "/all", "").refuses(t, 403, "ACCESS_DENIED", noToken(w.master))
+	w.filter(w.root, "a", "READ_TENANT").says(t, 403, "ACTION_DENIED", "READ_TENANT")
 	w.native(w.root, "POST", "/v1/accounts/crafter/resume", "")
+	w.filter(w.root, "a", "READ_TENANT").is(t, 200, "")
 	if got := len(w.list(w.master)); got != 1 {
 		t.Errorf("%d tokens are listed", got)
 	}
 	w.native(w.root, "POST", "/v1/accounts/crafter/close", "")
+	w.filter(w.root, "a", "READ_TENANT").says(t, 403, "ACTION_DENIED", "READ_TENANT")
 	w.as(w.root, "POST", "/create", `{"application":"x"}`).says(t, 403, "ACCESS_DENIED", "closed")
 }
 
@@ -163,7 +166,7 @@ func TestChosenIDs(t *testing.T) {
 	shipped := `{"application":"x","id":"2ba3ac10-c43e-11e3-9c1a-0800200c9a66"}`
 	w.as(w.master, "POST", "/create", shipped).says(t, 400, "PARAM_DESERIALIZATION_ERROR", "everybody")
 	lax.create(lax.master, shipped)
-	for _, id := range []string{"a/b", `a\\b`, "a;b", "a?b", "a#b", "a%b", "a b", "ü", "a\\u0000", "all", "..", "a.json", strings.Repeat("x", 513), "hp_x"} {
+	for _, id := range []string{"a/b", `a\\b`, "a;b", "a?b", "a#b", "a%b", "a b", "ü", "a\\u0000", "all", "create", "..", "a.json", strings.Repeat("x", 513), "hp_x"} {
 		lax.as("m", "POST", "/create", `{"application":"x","id":"`+id+`"}`).says(t, 400, "PARAM_DESERIALIZATION_ERROR", "id")
 	}
 	// Words that happen to be weak ids may stand in names.

@@ -16,7 +16,11 @@ func (c *call) create() (any, error) {
 	if err := c.may("CreateToken"); err != nil {
 		return nil, err
 	}
-	in, err := Parse(c.body)
+	body, err := c.body()
+	if err != nil {
+		return nil, err
+	}
+	in, err := Parse(body)
 	if err != nil {
 		return nil, err
 	}
@@ -46,11 +50,10 @@ func (c *call) create() (any, error) {
 	}
 	cmd.Token = c.Service.DerivedID(secret)
 	r, err := c.issue(cmd, secret)
-	switch domain.CodeOf(err) {
-	case domain.CodeExists, domain.CodeConflict: // who else is at this native id, means the same token
+	switch {
+	case domain.CodeOf(err) == domain.CodeExists, api.SecretTaken(err):
 		return nil, exists(c.id)
-	}
-	if err != nil {
+	case err != nil:
 		return nil, err
 	}
 	return view(&r.State.Token, in.ID), nil
@@ -97,23 +100,18 @@ func (c *call) get() (any, error) {
 }
 
 // find returns the token that the path names, revoked or not; nil if there was
-// none of this door's. One that was issued natively may have an id of its own.
+// none of this door's. One that has another secret by now is not named by this
+// one.
 func (c *call) find() (*domain.Token, error) {
-	secret, err := domain.ParseBearer(c.id)
-	if err != nil {
+	at, ok := c.Service.Owner(c.id)
+	if !ok || at.Account != c.account {
 		return nil, nil
-	}
-	at := domain.Target{Account: c.account, Token: c.Service.DerivedID(secret)}
-	if holder, ok := c.Service.Holder(c.id); ok && holder.Account == c.account {
-		at = holder
 	}
 	t, err := c.Service.Token(c.by, at.Account, at.Token)
-	switch {
-	case domain.CodeOf(err) == domain.CodeNotFound:
-		return nil, nil
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case t.Origin != c.Origin:
+	}
+	if _, opens := c.Service.Holder(c.id); t.Origin != c.Origin || !opens && !t.Revoked {
 		return nil, nil
 	}
 	return t, nil

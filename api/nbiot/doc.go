@@ -28,6 +28,9 @@
 //     answers 503, and a record says of each showing to whom it was. HEAD
 //     counts as GET. An answer to PATCH repeats the secret that the request
 //     named, and is no showing.
+//   - As each of those records is kept for ever, lists in a loop are answered with
+//     429 and Retry-After: a node shows 20,000 secrets of an account at once, and
+//     10 a second in the long run. The first list is shown whole, however long.
 //   - A token whose secret can't be shown (the session may not reveal it, or it
 //     was brought along as a digest) is listed with an empty token: to leave it
 //     out would hide that it works.
@@ -45,6 +48,8 @@
 //   - A method that a path does not take is a 400: the platform knows no 405.
 //   - A PATCH of resource or write, like a DELETE, is answered when no node
 //     goes by the old rights any more. Should that not be known in time (503),
-//     a PATCH can be asked for again, while a DELETE that is asked for again
-//     says 404: this node has it revoked, and the others have within a lease.
+//     either can be asked for again. A DELETE then answers 204, once it is known,
+//     on the node that owed the session that answer. Any other one is a second
+//     delete, since no node knows what another answered: 404, and not before no
+//     node goes by the token any more.
 package nbiot

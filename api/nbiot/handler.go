@@ -75,11 +75,11 @@ func (d door) Fail(v *api.Visit, err *domain.Error) {
 // call is one request about tokens.
 type call struct {
 	*api.Visit
-	by      api.Caller
-	account domain.AccountID // the session's
-	secret  string           // in the path; "": none
-	tag     string           // in the path, folded
-	body    []byte
+	credential string // as it was presented
+	by         api.Caller
+	account    domain.AccountID // the session's
+	secret     string           // in the path; "": none
+	tag        string           // in the path, folded
 }
 
 type operation func(*call) (reply, error)
@@ -100,8 +100,7 @@ func operationsAt(path []string) map[string]operation {
 	return nil
 }
 
-// manage does what a session asks for. The body is read before who asks is
-// looked at: it may come slowly.
+// manage does what a session asks for. Who is none gets no body read.
 func manage(v *api.Visit, path []string) (reply, error) {
 	operations := operationsAt(path)
 	if operations == nil {
@@ -115,30 +114,47 @@ func manage(v *api.Visit, path []string) (reply, error) {
 	if !ok {
 		return reply{}, errMethod
 	}
-	c := &call{Visit: v}
+	credential, err := credential(v.Request.Header)
+	if err != nil {
+		return reply{}, err
+	}
+	c := &call{Visit: v, credential: credential}
 	if len(path) > 1 {
 		c.secret = path[1]
 	}
 	if len(path) > 3 {
 		c.tag = fold(path[3])
 	}
-	var err error
-	if c.body, err = v.Body(); err != nil {
+	if err := c.judge(); err != nil {
 		return reply{}, err
 	}
-	text, err := credential(v.Request.Header)
-	if err != nil {
-		return reply{}, err
+	r, err := do(c)
+	if err == nil && method == http.MethodGet {
+		err = c.judge() // whether it may be answered is known only now
 	}
-	if c.by, err = v.Caller(text); err != nil {
-		return reply{}, err
+	return r, err
+}
+
+// judge finds out which session asks, and gives it the time that it may take.
+func (c *call) judge() (err error) {
+	if c.by, err = c.Caller(c.credential); err != nil {
+		return err
 	}
 	if c.by.Token.Kind != domain.KindSession {
-		return reply{}, errNoSession
+		return errNoSession
 	}
 	c.account = c.by.Token.Account
-	v.AllowTime()
-	return do(c)
+	c.AllowTime()
+	return nil
+}
+
+// body reads the body. It may come slowly: the session is judged again after it.
+func (c *call) body() ([]byte, error) {
+	text, err := c.Body()
+	if err != nil {
+		return nil, err
+	}
+	return text, c.judge()
 }
 
 // credential returns what the request presents: the X-API-Token header, or a

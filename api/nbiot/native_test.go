@@ -212,7 +212,7 @@ func TestARotatedToken(t *testing.T) {
 // platform, with a message.
 func TestRefusals(t *testing.T) {
 	for code, r := range refusals {
-		if !slices.Contains([]int{400, 401, 403, 404, 409, 500, 503}, r.Status) {
+		if !slices.Contains([]int{400, 401, 403, 404, 409, 429, 500, 503}, r.Status) {
 			t.Errorf("%s is answered with %d", code, r.Status)
 		}
 		if r.Message == "" && r.Status != 400 {

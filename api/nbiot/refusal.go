@@ -37,6 +37,7 @@ const (
 	codeTooLarge domain.Code = "body_too_large"
 	codeEncoding domain.Code = "unsupported_encoding"
 	codeTimeout  domain.Code = "request_timeout"
+	codeTooOften domain.Code = "rate_limited"
 )
 
 // refusals is the one place where codes meet this door's statuses. No message:
@@ -65,11 +66,13 @@ var refusals = map[domain.Code]refusal{
 	domain.CodeAccountClosed: {http.StatusConflict, "the account is closed"},
 	domain.CodeLastManager:   {http.StatusConflict, "no other token could manage the account's tokens; nothing was changed"},
 
+	codeTooOften: {http.StatusTooManyRequests, "the account's tokens were listed too often; Retry-After says when to try again"},
+
 	domain.CodeStale:          {http.StatusServiceUnavailable, "this node can't vouch for being current; try again"},
 	domain.CodeNotReady:       {http.StatusServiceUnavailable, "this node can't take the request yet; try again"},
 	domain.CodeUnknown:        {http.StatusServiceUnavailable, "whether the change happened could not be learned in time; look before trying again"},
 	domain.CodeReplicaDamaged: {http.StatusServiceUnavailable, "whether the change happened could not be learned; look before trying again"},
-	domain.CodeNotFenced:      {http.StatusServiceUnavailable, "the change is stored, but some node may go by the old rights for some seconds"},
+	domain.CodeNotFenced:      {http.StatusServiceUnavailable, "the change is stored, but some node may go by the old rights for some seconds; ask for the same again"},
 	domain.CodeHistoryDiffers: {http.StatusServiceUnavailable, "the change is stored, but a node holds another history"},
 	domain.CodeStreamFull:     {http.StatusServiceUnavailable, "nothing can be stored; nothing was changed"},
 	domain.CodeUpgrading:      {http.StatusServiceUnavailable, "the cluster is being upgraded; nothing was changed"},

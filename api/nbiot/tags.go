@@ -20,7 +20,11 @@ func (c *call) getTags() (reply, error) {
 
 // setTags merges the body into the tags, and answers all there then are.
 func (c *call) setTags() (reply, error) {
-	tags, err := readTags(c.body)
+	body, err := c.body()
+	if err != nil {
+		return reply{}, err
+	}
+	tags, err := readTags(body)
 	if err != nil {
 		return reply{}, err
 	}

@@ -3,6 +3,7 @@ package nbiot
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"net/http"
 	"regexp"
 
@@ -20,7 +21,7 @@ type tokenList struct {
 }
 
 func (c *call) list() (reply, error) {
-	out := tokenList{Tokens: []token{}}
+	var tokens []*domain.Token
 	for cursor, more := "", true; more; more = cursor != "" {
 		var page []*domain.Token
 		var err error
@@ -28,18 +29,20 @@ func (c *call) list() (reply, error) {
 		if err != nil {
 			return reply{}, err
 		}
-		ids := make([]domain.TokenID, len(page))
-		for i, t := range page {
-			ids[i] = t.ID
-		}
-		secrets, err := c.Service.RevealAll(c.Context(), c.by, c.account, ids)
-		if err != nil {
-			return reply{}, err
-		}
-		for i, t := range page {
-			if !secrets[i].IsZero() || !c.gone(t) {
-				out.Tokens = append(out.Tokens, view(t, secrets[i].Reveal()))
-			}
+		tokens = append(tokens, page...)
+	}
+	ids := make([]domain.TokenID, len(tokens))
+	for i, t := range tokens {
+		ids[i] = t.ID
+	}
+	secrets, err := c.Service.RevealAll(c.Context(), c.by, c.account, ids)
+	if err != nil {
+		return reply{}, err
+	}
+	out := tokenList{Tokens: []token{}}
+	for i, t := range tokens {
+		if !secrets[i].IsZero() || !c.gone(t) {
+			out.Tokens = append(out.Tokens, view(t, secrets[i].Reveal()))
 		}
 	}
 	return reply{http.StatusOK, out}, nil
@@ -105,24 +108,35 @@ func (c *call) update() (reply, error) {
 	return reply{http.StatusOK, view(t, c.secret)}, nil
 }
 
-// remove revokes the token. Of two at once, one finds it there.
+// remove revokes the token. Of two at once, one finds it there. That it is not
+// there is said by a node that knows, and where it was revoked before, once no
+// node goes by it any more: who asked for that, and got no answer, gets it now.
 func (c *call) remove() (reply, error) {
-	r, err := c.do(func(t *domain.Token) (domain.Command, api.Wait, error) {
-		return domain.RevokeToken{Account: t.Account, Token: t.ID, Expect: t.Revision}, api.WaitDefault, nil
-	})
+	r, err := c.revoke((*call).find)
+	if errors.Is(err, errNoToken) {
+		if err = c.Service.Current(c.Context()); err == nil {
+			r, err = c.revoke((*call).findOnce)
+		}
+	}
 	switch {
 	case err != nil:
 		return reply{}, err
-	case !r.Changed:
+	case !r.Changed && !r.Owed:
 		return reply{}, errNoToken
 	}
 	return reply{status: http.StatusNoContent}, nil
 }
 
+func (c *call) revoke(find func(*call) (*domain.Token, error)) (api.Result, error) {
+	return c.do(find, func(t *domain.Token) (domain.Command, api.Wait, error) {
+		return domain.RevokeToken{Account: t.Account, Token: t.ID, Expect: t.Revision}, api.WaitDefault, nil
+	})
+}
+
 // edit changes the token in place, and returns it as it then stands. Rights
 // change on all nodes before it returns.
 func (c *call) edit(in change) (*domain.Token, error) {
-	r, err := c.do(func(t *domain.Token) (domain.Command, api.Wait, error) {
+	r, err := c.do((*call).find, func(t *domain.Token) (domain.Command, api.Wait, error) {
 		cmd, wait := domain.EditToken{Account: t.Account, Token: t.ID, Expect: t.Revision}, api.WaitDefault
 		if in.tags != nil {
 			tags := merged(t.Tags, in.tags)
@@ -150,12 +164,12 @@ func (c *call) edit(in change) (*domain.Token, error) {
 // tries is how often a change is made anew for a token that others change.
 const tries = 8
 
-// do carries out what build makes of the token as it stands, provided that it
-// still stands so.
-func (c *call) do(build func(*domain.Token) (domain.Command, api.Wait, error)) (api.Result, error) {
+// do carries out what build makes of the token that find finds, as it stands,
+// provided that it still stands so.
+func (c *call) do(find func(*call) (*domain.Token, error), build func(*domain.Token) (domain.Command, api.Wait, error)) (api.Result, error) {
 	var r api.Result
 	for range tries {
-		t, err := c.find()
+		t, err := find(c)
 		if err != nil {
 			return r, err
 		}
@@ -188,9 +202,33 @@ func (c *call) find() (*domain.Token, error) {
 	return t, nil
 }
 
+// findOnce is find also for what was such a token and is revoked.
+func (c *call) findOnce() (*domain.Token, error) {
+	t, err := c.find()
+	if !errors.Is(err, errNoToken) {
+		return t, err
+	}
+	at, ok := c.Service.Owner(c.secret)
+	if !ok || at.Account != c.account {
+		return nil, errNoToken
+	}
+	t, err = c.Service.Token(c.by, at.Account, at.Token)
+	if err != nil {
+		return nil, err
+	}
+	if t.Origin != c.Origin || !t.Revoked {
+		return nil, errNoToken
+	}
+	return t, nil
+}
+
 // change reads the body.
 func (c *call) change() (change, error) {
-	in, err := readChange(c.body)
+	body, err := c.body()
+	if err != nil {
+		return change{}, err
+	}
+	in, err := readChange(body)
 	if err != nil {
 		return in, err
 	}

@@ -167,7 +167,7 @@ func (a answer) is(t testing.TB, status int, body string) {
 	if a.header.Get("Content-Type") != "application/json" {
 		t.Errorf("a refusal of type %q", a.header.Get("Content-Type"))
 	}
-	if (status == 401) != (a.header.Get("WWW-Authenticate") != "") || (status == 503) != (a.header.Get("Retry-After") == "1") {
+	if (status == 401) != (a.header.Get("WWW-Authenticate") != "") || (status == 503) != (a.header.Get("Retry-After") == "1") && status != 429 {
 		t.Errorf("%d with the headers %v", status, a.header)
 	}
 }

@@ -63,9 +63,11 @@
 //     source, and what creating the clone takes. The clone keeps what bounds the
 //     source: permissions, conditions, times, tags, immutability and parent.
 //   - Editing and deleting are answered when no node goes by the old rights any
-//     more. Should that not be known in time (503), the same PUT can be sent
-//     again, while a DELETE of one token then says 404: this node has it deleted,
-//     and the others have within a lease. A DELETE of several can be sent again.
+//     more. Should that not be known in time (503), the same can be sent again. A
+//     DELETE of one token then answers 200, once it is known, on the node that owed
+//     the bearer's token that answer. Any other one is a second delete, since no
+//     node knows what another answered: 404, and not before no node goes by the
+//     token any more. A DELETE of several is 200 however often it is sent.
 //   - The last token that could manage the account's tokens can't be deleted,
 //     disabled or narrowed here (409); natively it can, by force.
 //   - A query keeps worse than a header: what stands between clients and hallpass

@@ -41,11 +41,13 @@ func (c *call) guard(path []string) (any, error) {
 	if string(a.Token.Account) == c.user {
 		return empty{}, nil
 	}
+	account := domain.AccountID(c.user)
+	open := c.Service.IsOpen(account)
 	by, err := c.Caller(text) // one of the account root, perhaps
 	if err != nil {
 		return nil, err
 	}
-	if !by.Authority.May(domain.AccountID(c.user), need) {
+	if !open || !by.Authority.May(account, need) {
 		return nil, errNotCovered
 	}
 	return empty{}, nil

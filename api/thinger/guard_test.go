@@ -51,6 +51,23 @@ func TestGuard(t *testing.T) {
 	w.as(bearer, "GET", "/v1/users/home/guard", "").is(t, 403, "cover")
 }
 
+// Nothing is let in for an account that is not open, not even root.
+func TestAnAccountThatIsNotOpen(t *testing.T) {
+	w := newWorld(t)
+	bearer := w.create("t1", `"allow":{"Device":{"*":"*"}}`)
+	for _, row := range []struct {
+		change    string
+		its, root int
+	}{{"suspend", 401, 403}, {"resume", 200, 200}, {"close", 401, 403}} {
+		w.native("POST", "/v1/accounts/home/"+row.change, "")
+		if its, root := w.may(bearer, "Device/d1", "ListDevices"), w.may(w.root, "Device/d1", "ListDevices"); its != row.its || root != row.root {
+			t.Errorf("after %s: its own %d, root %d", row.change, its, root)
+		}
+	}
+	w.as(w.root, "GET", "/v1/users/nobody/guard/Device/d1?action=ListDevices", "").is(t, 403, "cover")
+	w.as(w.root, "GET", "/v1/users/root/guard/Device/d1?action=ListDevices", "").is(t, 200, `{}`)
+}
+
 // A token of root that may not do everything acts in its own account alone.
 func TestOnlyAllOfRootActsElsewhere(t *testing.T) {
 	w := newWorld(t)

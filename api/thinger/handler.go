@@ -73,10 +73,10 @@ type call struct {
 	*api.Visit
 	query   url.Values
 	user    string // in the path
+	secret  string // as it was presented
 	by      api.Caller
 	account domain.AccountID
 	token   domain.TokenID // in the path; "": none
-	body    []byte
 }
 
 // method is the request's, HEAD being a GET whose body nobody sends.
@@ -105,22 +105,18 @@ func operationsAt(path []string) map[string]operation {
 
 var userID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,32}$`)
 
-// manage does what a caller asks for about tokens. The body is read before who
-// asks is looked at: it may come slowly.
+// manage does what a caller asks for about tokens. Who is not known gets no body
+// read.
 func (c *call) manage(path []string) (any, error) {
 	do := operationsAt(path)[c.method()]
 	if do == nil {
 		return nil, errNoPath
 	}
 	var err error
-	if c.body, err = c.Body(); err != nil {
+	if c.secret, err = c.credential(); err != nil {
 		return nil, err
 	}
-	secret, err := c.credential()
-	if err != nil {
-		return nil, err
-	}
-	if c.by, err = c.Caller(secret); err != nil {
+	if err := c.judge(); err != nil {
 		return nil, err
 	}
 	if !userID.MatchString(c.user) {
@@ -132,8 +128,28 @@ func (c *call) manage(path []string) (any, error) {
 			return nil, errNoToken
 		}
 	}
-	c.AllowTime()
-	return do(c)
+	out, err := do(c)
+	if err == nil && c.method() == http.MethodGet {
+		err = c.judge() // whether it may be answered is known only now
+	}
+	return out, err
+}
+
+// judge finds out who asks, and gives him the time that it may take.
+func (c *call) judge() (err error) {
+	if c.by, err = c.Caller(c.secret); err == nil {
+		c.AllowTime()
+	}
+	return err
+}
+
+// body reads the body. It may come slowly: the caller is judged again after it.
+func (c *call) body() ([]byte, error) {
+	text, err := c.Body()
+	if err != nil {
+		return nil, err
+	}
+	return text, c.judge()
 }
 
 // credential returns what the request presents. Two that differ are none.

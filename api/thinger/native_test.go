@@ -91,6 +91,10 @@ func TestNativeCredentials(t *testing.T) {
 	w.as(w.home, "GET", tokens+"/"+id, "").is(t, 404, "no such token")
 	w.as(w.home, "PUT", tokens+"/"+id, `{"name":"x"}`).is(t, 404, "no such token")
 	w.as(w.home, "POST", tokens+"/"+id+"/clone", `{"token":"x"}`).is(t, 404, "no such token")
+	w.as(w.home, "DELETE", tokens+"/"+id, "").is(t, 404, "no such token")
+	w.as(w.home, "DELETE", tokens, `["`+id+`"]`).is(t, 404, "no such token")
+	w.as(w.create("clerk", ""), "DELETE", tokens+"/"+id, "").is(t, 403, "may not")
+	w.as(session, "GET", "/v1/users/home/guard/Device/d1?action=ListDevices", "").is(t, 200, `{}`)
 }
 
 // Each operation takes its Token action, and nobody hands out what he may not.

@@ -68,7 +68,7 @@ var refusals = map[domain.Code]refusal{
 	domain.CodeNotReady:       {http.StatusServiceUnavailable, "this node can't take the request yet; try again"},
 	domain.CodeUnknown:        {http.StatusServiceUnavailable, "whether the change happened could not be learned in time; look before trying again"},
 	domain.CodeReplicaDamaged: {http.StatusServiceUnavailable, "whether the change happened could not be learned; look before trying again"},
-	domain.CodeNotFenced:      {http.StatusServiceUnavailable, "the change is stored, but some node may go by the old rights for some seconds"},
+	domain.CodeNotFenced:      {http.StatusServiceUnavailable, "the change is stored, but some node may go by the old rights for some seconds; ask for the same again"},
 	domain.CodeHistoryDiffers: {http.StatusServiceUnavailable, "the change is stored, but a node holds another history"},
 	domain.CodeStreamFull:     {http.StatusServiceUnavailable, "nothing can be stored; nothing was changed"},
 	domain.CodeUpgrading:      {http.StatusServiceUnavailable, "the cluster is being upgraded; nothing was changed"},

@@ -240,22 +240,50 @@ func edit(t *domain.Token, in change) domain.EditToken {
 	return cmd
 }
 
-// remove revokes the token. Of two at once, one finds it there.
+// remove revokes the token. Of two at once, one finds it there. That it is not
+// there is said by a node that knows, and where it was revoked before, once no
+// node goes by it any more: who asked for that, and got no answer, gets it now.
 func (c *call) remove() (any, error) {
-	r, err := c.Service.Do(c.Context(), c.by, domain.RevokeToken{Account: c.account, Token: c.token}, api.WaitDefault)
+	r, err := c.revoke()
+	if domain.CodeOf(err) == domain.CodeNotFound {
+		if err = c.Service.Current(c.Context()); err == nil {
+			r, err = c.revoke()
+		}
+	}
 	switch {
 	case err != nil:
 		return nil, err
-	case !r.Changed:
+	case !r.Changed && !r.Owed:
 		return nil, errNoToken
 	}
 	return empty{}, nil
 }
 
+func (c *call) revoke() (api.Result, error) {
+	if c.hides(c.token) {
+		return api.Result{}, errNoToken
+	}
+	return c.Service.Do(c.Context(), c.by, domain.RevokeToken{Account: c.account, Token: c.token}, api.WaitDefault)
+}
+
+// hides tells whether who might delete that token is not to find it here: it is a
+// session.
+func (c *call) hides(id domain.TokenID) bool {
+	t, err := c.Service.Token(c.Operator(), c.account, id)
+	return err == nil && t.Kind != domain.KindAPI && c.by.Authority.May(c.account, domain.TokenNeed("DeleteToken", id))
+}
+
 func (c *call) removeMany() (any, error) {
-	named, err := ids(c.body)
+	body, err := c.body()
 	if err != nil {
 		return nil, err
+	}
+	named, err := ids(body)
+	if err != nil {
+		return nil, err
+	}
+	if slices.ContainsFunc(named, c.hides) {
+		return nil, errNoToken
 	}
 	bulk := api.Bulk{Account: c.account, Select: projections.Filter{IDs: named}}
 	if _, err := c.Service.RevokeAll(c.Context(), c.by, bulk, api.WaitDefault, func(int, int) {}); err != nil {
@@ -266,7 +294,11 @@ func (c *call) removeMany() (any, error) {
 
 // change reads the body.
 func (c *call) change(ignored ...string) (change, error) {
-	in, err := readChange(c.body, ignored...)
+	body, err := c.body()
+	if err != nil {
+		return change{}, err
+	}
+	in, err := readChange(body, ignored...)
 	if err == nil && slices.ContainsFunc(in.texts, c.holdsSecret) {
 		err = errHoldsSecret
 	}
