@@ -14,7 +14,7 @@ COPY . .
 # What "hallpass version" says.
 ARG VERSION=
 RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -X main.release=${VERSION}" -o /out/bin/hallpass ./cmd/hallpass \
-    && mkdir -m 700 -p /out/owned/data
+    && mkdir -m 700 -p /out/owned/data /out/owned/keyring
 
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
@@ -22,7 +22,8 @@ COPY --from=build /out/bin/ /usr/local/bin/
 # A fresh volume takes over the owner and mode that its mount point has here.
 COPY --from=build --chown=65532:65532 /out/owned/ /
 
-# Nothing is written outside /data: the root file system may be read-only.
+# Nothing is written outside /data: the root file system may be read-only. At
+# /keyring a volume may be mounted that holds the keyring of several nodes.
 VOLUME /data
 USER 65532:65532
 ENV HALLPASS_DATA=/data HALLPASS_LISTEN=:8080

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -34,9 +35,9 @@ func find(t *testing.T, text, pattern string) string {
 }
 
 // Every variable of hallpass's that is set there is the twin of a flag of
-// "serve", or one that its help tells of.
+// "serve", or one that its help tells of, or the twin of a flag of what else is run.
 func TestDockerVariables(t *testing.T) {
-	serve := newServe()
+	serve, destroy := newServe(), newKeyringDestroy()
 	known := regexp.MustCompile(`HALLPASS_[A-Z_]+`)
 	for _, file := range []string{"Dockerfile", "docker-compose.yml"} {
 		names := known.FindAllString(atTop(t, file), -1)
@@ -45,7 +46,7 @@ func TestDockerVariables(t *testing.T) {
 		}
 		for _, name := range names {
 			flag := strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(name, "HALLPASS_")), "_", "-")
-			if serve.Flags().Lookup(flag) == nil && !slices.Contains(known.FindAllString(serve.Long, -1), name) {
+			if serve.Flags().Lookup(flag) == nil && destroy.Flags().Lookup(flag) == nil && !slices.Contains(known.FindAllString(serve.Long, -1), name) {
 				t.Errorf("%s: %s is neither the twin of a flag of serve nor in its help", file, name)
 			}
 		}
@@ -144,6 +145,45 @@ func TestComposeRoutes(t *testing.T) {
 	}
 }
 
+// The nodes of either cluster share a volume, whose place the image has for its
+// own user. One service writes the keyring there, before any of them starts.
+func TestComposeKeyring(t *testing.T) {
+	dockerfile, compose := atTop(t, "Dockerfile"), atTop(t, "docker-compose.yml")
+	if dirs := find(t, dockerfile, `mkdir -m 700 -p (.*)`); !strings.Contains(dirs, "/out/owned/keyring") {
+		t.Errorf("the image has only %s", dirs)
+	}
+	first := regexp.MustCompile(`(keyring|xkeyring): \{condition: service_completed_successfully\}`).FindAllStringSubmatch(compose, -1)
+	if len(first) != 2 || first[0][1] == first[1][1] {
+		t.Errorf("what nodes wait for is %q", first)
+	}
+	maker := find(t, compose, `entrypoint: \["hallpass", (.*)\]`) + ", " + find(t, compose, `command: \[(.*)\]`)
+	for service, env := range composeNodes(t) {
+		volume := map[byte]string{'n': "keyring", 'x': "xkeyring"}[service[0]]
+		if at := find(t, compose, `volumes: \["`+service+`:/data", "`+volume+`:(.*):ro"\]`); env["HALLPASS_KEYRING"] != at+"/keyring" {
+			t.Errorf("%s looks for %q, and the volume is at %s", service, env["HALLPASS_KEYRING"], at)
+		}
+		if made := find(t, compose, `environment: \{HALLPASS_KEYRING: (.*), HALLPASS_SERVER: "http://`+service[:1]+`1:8080"\}\n    volumes: \["`+volume+`:/keyring"\]`); made != env["HALLPASS_KEYRING"] {
+			t.Errorf("%s looks for %q, and %q is made", service, env["HALLPASS_KEYRING"], made)
+		}
+	}
+	file := filepath.Join(t.TempDir(), "keyring")
+	t.Setenv("HALLPASS_KEYRING", file)
+	for range 2 {
+		root := newRoot()
+		root.SetOut(io.Discard)
+		root.SetArgs(commandWords(maker))
+		if err := root.ExecuteContext(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		loaded(t, keyringFile{file})
+	}
+}
+
+// commandWords reads the inside of a list of words as JSON and YAML write it.
+func commandWords(list string) []string {
+	return strings.Split(strings.ReplaceAll(list, `"`, ""), ", ")
+}
+
 // What the image runs are commands, and they get the time that they need.
 func TestDockerCommands(t *testing.T) {
 	dockerfile, compose := atTop(t, "Dockerfile"), atTop(t, "docker-compose.yml")
@@ -152,7 +192,7 @@ func TestDockerCommands(t *testing.T) {
 		"ready": find(t, dockerfile, `(?m)^HEALTHCHECK .* CMD \["hallpass", (.*)\]$`),
 		"also":  find(t, compose, `test: \["CMD", "hallpass", (.*)\]`),
 	} {
-		words := strings.Split(strings.ReplaceAll(args, `"`, ""), ", ")
+		words := commandWords(args)
 		c, rest, err := newRoot().Find(words)
 		if err != nil || len(rest) != 0 || (c.Name() != name && name != "also") {
 			t.Errorf("%s: %q finds %q, %q, %v", name, words, c.Name(), rest, err)

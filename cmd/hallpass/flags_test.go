@@ -33,7 +33,7 @@ func ours(c *cobra.Command) bool {
 // valueFor is a value that each type of flag takes.
 var valueFor = map[string]string{
 	"string": "text", "bool": "true", "int": "3", "uint64": "7", "duration": "90m", "intSlice": "2",
-	"time": "2030-01-31", "size": "20GiB", "grant": "/device:read", "key=value": "a=b", "stringArray": "a", "stringSlice": "a", "float64": "1.5", "durationSlice": "2s",
+	"time": "2030-01-31", "size": "20GiB", "grant": "/device:read", "key=value": "a=b", "key[=value]": "a=b", "stringArray": "a", "stringSlice": "a", "float64": "1.5", "durationSlice": "2s",
 	"name:level": "MoveRobot:write", "any|sessions": "any", "prefix,...": "10.0.0.0/8", "hours": "08:00-18:00 UTC", "int64": "4",
 	"table|json": "json", "all|commit": "all", "seq:sha256": "7:" + strings.Repeat("ab", 32), "code": "policy",
 }
@@ -162,6 +162,36 @@ func TestValues(t *testing.T) {
 				t.Errorf("%T: %q is taken", c.value, v)
 			}
 		}
+	}
+}
+
+// A tag is written in filters as at issue, and reaches the API in its own form.
+// What could be meant in two ways is refused: it may be for revoke-many.
+func TestATagIsLookedForAsItIsWritten(t *testing.T) {
+	for text, want := range map[string]string{
+		"team": "team", "team=blue": "team:blue", "team=": "team:", "at=12:30": "at:12:30", "sum=a=b": "sum:a=b",
+	} {
+		var f tagFilter
+		if err := f.Set(text); err != nil || string(f) != want {
+			t.Errorf("%q is asked for as %q, %v; want %q", text, f, err, want)
+		}
+		if f.String() != text {
+			t.Errorf("%q is shown as %q", text, f.String())
+		}
+	}
+	for text, want := range map[string]string{
+		"": "KEY or KEY=VALUE", "=blue": "KEY or KEY=VALUE", ":blue": "KEY or KEY=VALUE",
+		"team:blue": "KEY=VALUE: team=blue", "team:": "KEY=VALUE: team=", "at:12:30": "KEY=VALUE: at=12:30",
+		"team:blue=on": "can't be looked for",
+	} {
+		var f tagFilter
+		if err := f.Set(text); err == nil || f != "" || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q gives %q, %v; want %q", text, f, err, want)
+		}
+	}
+	f := tagFilter("team:blue")
+	if err := f.Set("room=attic"); err == nil || f != "team:blue" {
+		t.Errorf("a second tag gives %q, %v", f, err)
 	}
 }
 

@@ -58,37 +58,48 @@ func newKey(k *api.Keyring) (*api.Keyring, error) {
 	return k.Add(domain.KeyID(domain.NewEventID(domain.InstantOf(now), entropy).String()), now, bits)
 }
 
-// makeKeyring makes the file with one key; nothing if it is there.
-func makeKeyring(ctx context.Context, f keyringFile) (made domain.KeyID, _ error) {
+// makeKeyring makes the file with one key; nothing if it is there. It returns
+// the current key.
+func makeKeyring(ctx context.Context, f keyringFile) (current domain.KeyID, made bool, _ error) {
 	err := f.change(ctx, false, func(k *api.Keyring) (*api.Keyring, error) {
 		if k != nil {
+			current = k.Current()
 			return nil, nil
 		}
 		k, err := newKey(nil)
-		made = k.Current()
+		current, made = k.Current(), true
 		return k, err
 	})
-	return made, err
+	return current, made, err
 }
 
 func newKeyringMake() *cobra.Command {
 	var at keyringAt
 	var out output
+	var ifMissing bool
 	c := &cobra.Command{
 		Use: "make", Short: "Make a keyring where there is none", Args: cobra.NoArgs,
-		Long: `Makes a keyring with one key, for nodes that share a stream: copy it to each of them.
-A server that stands alone makes its own.`,
-		Example: "  hallpass keyring make --keyring /etc/hallpass/keyring",
+		Long: `Makes a keyring with one key, for nodes that share a stream: copy it to each of them,
+mode 0600, owned by the server's user. A server that stands alone makes its own.
+
+A keyring that is there is left as it is, and the exit code is 1; with --if-missing
+it is 0, unless the file can't be used as a keyring.`,
+		Example: `  hallpass keyring make --keyring /etc/hallpass/keyring
+  hallpass keyring make --keyring /etc/hallpass/keyring --if-missing`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			f := at.file()
-			id, err := makeKeyring(c.Context(), f)
+			id, made, err := makeKeyring(c.Context(), f)
 			switch {
 			case err != nil:
 				return err
-			case id == "":
+			case !made && !ifMissing:
 				return fmt.Errorf("there is a keyring at %s: 'hallpass keyring rotate' adds a key to it", f.path)
 			}
-			return out.print(c.OutOrStdout(), map[string]string{"current": string(id), "file": f.path}, func(t *table) {
+			return out.print(c.OutOrStdout(), map[string]any{"current": id, "file": f.path, "made": made}, func(t *table) {
+				if !made {
+					t.row("there is a keyring at " + f.path + ", with " + string(id) + " as its current key: it stays as it is")
+					return
+				}
 				t.row("key " + string(id) + " is the first of the keyring " + f.path)
 				t.row("keep a copy where the stream's backups are not: without it no secret can be shown again")
 			})
@@ -96,6 +107,7 @@ A server that stands alone makes its own.`,
 	}
 	at.flags(c)
 	out.flags(c)
+	c.Flags().BoolVar(&ifMissing, "if-missing", false, "leave a keyring that is there as it is, and be content")
 	return c
 }
 
@@ -119,7 +131,7 @@ answers key_missing for what others have put under the new key.`,
 			var id domain.KeyID
 			err := f.change(c.Context(), false, func(k *api.Keyring) (*api.Keyring, error) {
 				if k == nil {
-					return nil, fmt.Errorf("there is no keyring at %s: give the server's --data or --keyring, or make one with 'hallpass keyring make'", f.path)
+					return nil, fmt.Errorf("%w, or make one with 'hallpass keyring make'", f.none())
 				}
 				k, err := newKey(k)
 				id = k.Current()

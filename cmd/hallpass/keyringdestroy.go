@@ -37,7 +37,7 @@ at the file, within seconds.`,
 			case err != nil:
 				return err
 			case k == nil:
-				return fmt.Errorf("there is no keyring at %s: give the server's --data or --keyring", f.path)
+				return f.none()
 			}
 			if _, err := k.Without(id); err != nil {
 				return err
@@ -82,7 +82,7 @@ func (o *connection) noSecretsUnder(ctx context.Context, id domain.KeyID) error 
 	}
 	for _, key := range k.Keys {
 		if key.ID == string(id) && key.Secrets > 0 {
-			return fmt.Errorf("%d live secrets are under that key, and could never be shown again: wait until the server has put them under the current one ('hallpass keyring list'); %s", key.Secrets, all)
+			return fmt.Errorf("%s under that key could never be shown again: wait until the server has put all under the current one ('hallpass keyring list'); %s", plural(key.Secrets, "live secret"), all)
 		}
 	}
 	return nil

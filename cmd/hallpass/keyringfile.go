@@ -62,6 +62,17 @@ func missing(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
 }
 
+// absent tells whether there is nothing at path.
+func absent(path string) bool {
+	_, err := os.Stat(path)
+	return missing(err)
+}
+
+// none is the error of who needs the file where there is none.
+func (f keyringFile) none() error {
+	return fmt.Errorf("there is no keyring at %s: give the server's --data or --keyring", f.path)
+}
+
 // change puts what edit makes of the keyring in its place; it is on the disk
 // when change returns nil. edit gets nil when there is no file. Of several
 // processes each waits for the others. With erase the old file's bytes are
@@ -69,6 +80,9 @@ func missing(err error) bool {
 func (f keyringFile) change(ctx context.Context, erase bool, edit func(*api.Keyring) (*api.Keyring, error)) error {
 	if path, err := filepath.EvalSymlinks(f.path); err == nil {
 		f.path = path
+	}
+	if dir := filepath.Dir(f.path); absent(dir) {
+		return fmt.Errorf("there is no folder %s for a keyring: give the server's --data or --keyring, or make the folder", dir)
 	}
 	lock := flock.New(f.path+".lock", flock.SetPermissions(0o600))
 	if _, err := lock.TryLockContext(ctx, 50*time.Millisecond); err != nil {

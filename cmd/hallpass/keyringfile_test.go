@@ -39,15 +39,15 @@ func TestAKeyringIsMadeOnceForItsOwnerAlone(t *testing.T) {
 	if k, _, err := f.load(); k != nil || err != nil {
 		t.Fatalf("without a file: %v, %v", k, err)
 	}
-	first, err := makeKeyring(t.Context(), f)
-	if err != nil || first == "" {
-		t.Fatal(err)
+	first, made, err := makeKeyring(t.Context(), f)
+	if err != nil || !made || loaded(t, f).Current() != first {
+		t.Fatalf("%q, %v, %v", first, made, err)
 	}
 	if info, err := os.Stat(f.path); err != nil || info.Mode().Perm() != 0o600 && runtime.GOOS != "windows" {
 		t.Errorf("its mode is %v, %v", info.Mode(), err)
 	}
-	if again, err := makeKeyring(t.Context(), f); again != "" || err != nil || loaded(t, f).Current() != first {
-		t.Errorf("made again: %q, %v", again, err)
+	if again, made, err := makeKeyring(t.Context(), f); again != first || made || err != nil || loaded(t, f).Current() != first {
+		t.Errorf("made again: %q, %v, %v", again, made, err)
 	}
 }
 
@@ -95,6 +95,9 @@ func TestAKeyringFileIsRefused(t *testing.T) {
 			}
 			if err := f.change(t.Context(), false, newKey); err == nil || !strings.Contains(err.Error(), row.want) {
 				t.Errorf("rotating gives %v", err)
+			}
+			if _, made, err := makeKeyring(t.Context(), f); made || err == nil || !strings.Contains(err.Error(), row.want) {
+				t.Errorf("making gives %v, %v", made, err)
 			}
 			if _, err := openKeyring(f, slog.New(slog.DiscardHandler)); err == nil {
 				t.Error("a server starts with it")

@@ -24,10 +24,10 @@ flag wins. A twin of a flag that may be given several times holds one value a
 line.
 
 Commands other than 'serve', 'root', 'receipt', 'node resync', 'keyring make' and
-'keyring rotate' speak to a server. Which one, and as whom, is looked for in this order: --server and --token; HALLPASS_SERVER and
-HALLPASS_TOKEN; the file that 'hallpass login' wrote; and, where the server is
-this machine, ./hallpass-data/root-token. Without any, the server is
-http://127.0.0.1:8080.
+'keyring rotate' speak to a server. Which one, and as whom, is looked for in this
+order: --server and --token; HALLPASS_SERVER and HALLPASS_TOKEN; the file that
+'hallpass login' wrote; and, where the server is this machine,
+./hallpass-data/root-token. Without any, the server is http://127.0.0.1:8080.
 
 Exit codes: 0 done, 1 refused or not possible, 2 a command line that can't be
 run, 3 'hallpass check' answered with no.`,

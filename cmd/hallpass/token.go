@@ -207,7 +207,7 @@ func newTokenList() *cobra.Command {
 	o.flags(c)
 	at.flags(c)
 	c.Flags().StringVar(&f.Name, "name", "", "only those whose name starts with this")
-	c.Flags().StringVar(&f.Tag, "tag", "", "only those with this tag: KEY, or KEY:VALUE")
+	c.Flags().Var((*tagFilter)(&f.Tag), "tag", "only those with this tag: KEY, or KEY=VALUE")
 	c.Flags().StringVar(&f.State, "state", "", "only those in this state: active, disabled or revoked")
 	c.Flags().StringVar(&f.Kind, "kind", "", "only this kind: api (the default), session, or all")
 	c.Flags().StringVar(&f.Parent, "parent", "", "only those derived from this token itself")

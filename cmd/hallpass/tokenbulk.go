@@ -42,8 +42,8 @@ On a terminal it says how many there are and asks. Elsewhere it takes --yes;
 
 What stops it in the middle, a crash of the server included, leaves some of them
 revoked: the same command again, without --expect, does the rest.`,
-		Example: `  hallpass token revoke-many --tag team:blue --dry-run
-  hallpass token revoke-many --tag team:blue --expect 1312 --yes --reason policy
+		Example: `  hallpass token revoke-many --tag team=blue --dry-run
+  hallpass token revoke-many --tag team=blue --expect 1312 --yes --reason policy
   hallpass token revoke-many --lineage platform --account acme
   hallpass token revoke-many --ids-from leaked.txt --yes --reason compromised`,
 		RunE: func(c *cobra.Command, args []string) error { return o.run(c, args) },
@@ -53,7 +53,7 @@ revoked: the same command again, without --expect, does the rest.`,
 	o.why.flags(c)
 	f := c.Flags()
 	f.StringVar(&o.from, "ids-from", "", "a file with more ids, one a line; - is standard input")
-	f.StringVar(&o.body.Tag, "tag", "", "those with this tag: KEY, or KEY:VALUE")
+	f.Var((*tagFilter)(&o.body.Tag), "tag", "those with this tag: KEY, or KEY=VALUE")
 	f.StringVar(&o.body.Name, "name", "", "those whose name starts with this")
 	f.StringVar(&o.body.Issuer, "issuer", "", "those issued by this token: ACCOUNT/TOKEN")
 	f.Var(&o.before, "issued-before", "those issued before this time, or this long ago: 2030-01-31T12:00:00Z, 2030-01-31 or 90d")

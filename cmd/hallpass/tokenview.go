@@ -94,6 +94,8 @@ func (o *inAccount) printSecret(c *cobra.Command, t wire.Token, secret client.Se
 	return o.print(c.OutOrStdout(), whole, func(tb *table) {
 		describe(tb, t)
 		switch {
+		case secret != "" && t.Revealable:
+			tb.row("secret", secret.Reveal()+" (shown again by 'hallpass token reveal')")
 		case secret != "":
 			tb.row("secret", secret.Reveal()+" (shown only this once)")
 		case !t.Imported:

@@ -137,6 +137,33 @@ func (t tags) Replace(all []string) error {
 }
 func (t tags) GetSlice() []string { return slices.Sorted(strings.FieldsSeq(pairs(t))) }
 
+// tagFilter is a flag's one tag to look for, in the API's form: key, or
+// key:value. The API ends the key at the first colon, so none with a colon in it
+// can be looked for; what might be such a key or be meant as KEY:VALUE is refused.
+type tagFilter string
+
+func (t *tagFilter) Type() string   { return "key[=value]" }
+func (t *tagFilter) String() string { return strings.Replace(string(*t), ":", "=", 1) }
+func (t *tagFilter) Set(text string) error {
+	key, value, valued := strings.Cut(text, "=")
+	before, after, colon := strings.Cut(key, ":")
+	switch {
+	case *t != "":
+		return fmt.Errorf("one tag can be looked for at a time")
+	case before == "":
+		return fmt.Errorf("a tag to look for is written as KEY or KEY=VALUE")
+	case colon && !valued:
+		return fmt.Errorf("a tag to look for is written as KEY or KEY=VALUE: %s=%s", before, after)
+	case colon:
+		return fmt.Errorf("a tag whose key has a ':' in it can't be looked for")
+	}
+	*t = tagFilter(key)
+	if valued {
+		*t += tagFilter(":" + value)
+	}
+	return nil
+}
+
 // prefixes is a flag's addresses and prefixes of addresses, with commas.
 type prefixes []netip.Prefix
 
