@@ -32,6 +32,14 @@
 // fault of the filter, so that what can't be read is a 403 there too. It answers
 // for tokens of the account, and for those that act in every account.
 //
+// The filter sees the parameters that reach it: those of its query, and of an
+// urlencoded body that is passed along (nginx's auth_request passes none). For
+// clients that send accessTokenId in a form alone, as the platform's Java client
+// does with POST, the gateway has to pass the body, or the service that has read
+// it asks natively (client.Checker), for the action on /tenant/<tenant>. Multipart
+// bodies, as that client's uploads of attachments are, are not read at all: for
+// those the service has to ask.
+//
 // # Where exact and safe part
 //
 //   - Ids that could be guessed are refused with 400, unless the server takes
@@ -55,6 +63,12 @@
 //     at once, both may go: the root token still makes another.
 //   - application is required, as in the platform's console; expiresOn is not.
 //     The instant 0 of the epoch is taken as 1 ms later.
+//   - allowedActions must be there. null, which the platform's Java client sends
+//     for a permission without actions, is taken and shown as []: it grants
+//     nothing, and as the first that matches decides.
+//   - A permission without a tenant is for any, as with the platform; a tenant
+//     that is null is refused, since there it is for none, and here must not
+//     become any.
 //   - The actions read and write, and those with a * inside, are refused: natively
 //     they stand for more than their names. So is none, which is how an empty
 //     allowedActions is kept. A name that stands there twice is kept once.

@@ -33,6 +33,7 @@ func TestTheFirstEntryDecides(t *testing.T) {
 		{`{"tenant":"*","allowedActions":["X"]},{"tenant":"a","allowedActions":["*"]}`, "a/X b/X /X", "a/Y /Y"},
 		{`{"tenant":"a","allowedActions":["X"]},{"tenant":"a","allowedActions":["Y"]}`, "a/X", "a/Y b/X /X"},
 		{`{"tenant":"a","allowedActions":[]},{"allowedActions":["*"]}`, "b/X /X", "a/X a/none a/READ_TENANT"},
+		{`{"tenant":"a","allowedActions":null},{"allowedActions":["*"]}`, "b/X /X", "a/X a/none a/READ_TENANT"},
 		{`{"allowedActions":[]},{"tenant":"a","allowedActions":["*"]}`, "", "a/X b/X /X /none"},
 		{``, "", "a/X /X"},
 		{`{"tenant":"a","allowedActions":["*"]}`, "a/X a/READ_TENANT", "/X */X b/X a/b/X a%2Fb/X A/X a//X ../X a/../X"},

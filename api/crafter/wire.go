@@ -90,7 +90,12 @@ func readPermissions(raw []byte) ([]Permission, error) {
 
 var errActions = domain.Invalid("/tenantPermissions/allowedActions", "allowedActions is an array of strings")
 
+// readActions takes null, which the platform's Java client sends for a permission
+// without actions, as an empty array.
 func readActions(raw []byte) ([]string, error) {
+	if string(raw) == "null" {
+		return []string{}, nil
+	}
 	items, err := readArray(raw, errActions.Fields[0].Pointer, errActions.Detail)
 	if err != nil {
 		return nil, err

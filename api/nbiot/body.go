@@ -10,10 +10,10 @@ import (
 	"hallpass/domain"
 )
 
-// change is what a client sends of a token; nil: it says nothing of that.
-// Whatever else there is, the token's secret included, is not looked at.
+// change is what a client sends of a token; nil: it says nothing of that, or
+// null. Whatever else there is, the token's secret included, is not looked at.
 type change struct {
-	resource *string
+	resource *domain.Pattern
 	write    *bool
 	tags     map[string]string // by folded key; "" removes
 }
@@ -24,18 +24,18 @@ func readChange(body []byte) (change, error) {
 	if err != nil {
 		return c, err
 	}
-	if raw, ok := in["resource"]; ok {
+	if raw, ok := in["resource"]; ok && string(raw) != "null" {
 		text, ok := textOf(raw)
 		if !ok {
 			return c, domain.Invalid("/resource", "resource is a string")
 		}
-		r, err := domain.ParseResource(text)
+		r, err := patternOf(text)
 		if err != nil {
 			return c, err
 		}
-		c.resource = (*string)(&r)
+		c.resource = &r
 	}
-	if raw, ok := in["write"]; ok {
+	if raw, ok := in["write"]; ok && string(raw) != "null" {
 		yes := string(raw) == "true"
 		if !yes && string(raw) != "false" {
 			return c, domain.Invalid("/write", "write is true or false")

@@ -21,6 +21,13 @@
 // platform's, name that one (Config.Guarded), or compare the Hallpass-Account
 // of the answer.
 //
+// A base URL ends without a slash: two in a row are refused.
+//
+// No answer has CORS headers, and a browser's preflight (OPTIONS with an Origin),
+// which has no token, is refused like any other request: 400 at /tokens, 401 at
+// the guard. A console on another origin needs a gateway that adds the headers, and
+// answers preflights by itself without asking the guard.
+//
 // # Where exact and safe part
 //
 //   - Lists show secrets, as the platform's do. So tokens made here are
@@ -38,6 +45,13 @@
 //     answered with 401, whatever its grants.
 //   - The * of a resource is refused: natively it stands for any segment, on
 //     the platform for itself.
+//   - A resource with a slash at its end, "/teams/", is what is under /teams and
+//     not /teams itself (natively /teams/*): the prefix of paths that it was on
+//     the platform's open ancestor, and the narrower of the two that it could be.
+//     It comes back as it was sent. Any other resource that is no path is refused,
+//     blank ones too.
+//   - A null for resource, write or tags says nothing of that: a PATCH leaves it
+//     as it is. The value of a tag is never null; "" removes it.
 //   - Names in JSON are read in any case, and twice the same is refused: which
 //     one counts, readers do not agree on.
 //   - A tag, or a resource, that holds the working secret of a token is

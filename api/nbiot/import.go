@@ -28,7 +28,7 @@ func Import(row []byte) (api.Import, error) {
 		return api.Import{}, domain.Invalid("/resource", "resource is required")
 	case in.write == nil:
 		return api.Import{}, domain.Invalid("/write", "write is required")
-	case strings.Contains(*in.resource, text):
+	case strings.Contains(string(*in.resource), text):
 		return api.Import{}, errHoldsSecret
 	}
 	for key, value := range in.tags {

@@ -22,6 +22,13 @@ func TestImportOfARow(t *testing.T) {
 	}
 }
 
+func TestImportOfAResourceThatEndsInASlash(t *testing.T) {
+	got, err := Import([]byte(`{"resource":"/teams/","write":false,"token":"` + exported + `"}`))
+	if err != nil || got.Permissions.Allow[0].Resource != "/teams/*" {
+		t.Errorf("got %+v, %v", got.Permissions, err)
+	}
+}
+
 func TestImportRefusesRows(t *testing.T) {
 	for name, row := range map[string]string{
 		"no object":               `"` + exported + `"`,
@@ -30,6 +37,7 @@ func TestImportRefusesRows(t *testing.T) {
 		"a short token":           `{"resource":"/","write":true,"token":"` + exported[1:] + `"}`,
 		"a token in capitals":     `{"resource":"/","write":true,"token":"` + strings.ToUpper(exported) + `"}`,
 		"no resource":             `{"write":true,"token":"` + exported + `"}`,
+		"two slashes":             `{"resource":"//","write":true,"token":"` + exported + `"}`,
 		"a relative resource":     `{"resource":"teams","write":true,"token":"` + exported + `"}`,
 		"no write":                `{"resource":"/","token":"` + exported + `"}`,
 		"the secret in a tag":     `{"resource":"/","write":true,"token":"` + exported + `","tags":{"a":"` + exported + `"}}`,

@@ -18,7 +18,33 @@ type token struct {
 
 func view(t *domain.Token, secret string) token {
 	resource, write, _ := scopeOf(&t.Permissions)
-	return token{resource, write, secret, tagsOf(t)}
+	return token{textOfPattern(resource), write, secret, tagsOf(t)}
+}
+
+// under ends the pattern of what is under a resource, without the resource.
+const under = "/*"
+
+// patternOf returns what a resource is natively. With a "/" at its end it is, as
+// the prefix of paths that it is on the platform, only what is under it.
+func patternOf(resource string) (domain.Pattern, error) {
+	parent, inside := strings.CutSuffix(resource, "/")
+	if parent == "" || strings.HasSuffix(parent, "/") {
+		parent, inside = resource, false // "/", or what is none
+	}
+	r, err := domain.ParseResource(parent)
+	if err == nil && inside {
+		r += under
+	}
+	return domain.Pattern(r), err
+}
+
+// textOfPattern is the reverse of patternOf. What has no reverse shows as it is.
+func textOfPattern(p domain.Pattern) string {
+	parent, inside := strings.CutSuffix(string(p), under)
+	if !inside || parent == "" || strings.Contains(parent, "*") {
+		return string(p)
+	}
+	return parent + "/"
 }
 
 // tagsOf returns the tags by key; never nil.
@@ -48,7 +74,7 @@ func fold(key string) string { return strings.ToLower(strings.TrimSpace(key)) }
 
 // scopeOf returns what the first allow grant says, and whether that is all
 // that is allowed.
-func scopeOf(p *domain.Permissions) (resource string, write, all bool) {
+func scopeOf(p *domain.Permissions) (resource domain.Pattern, write, all bool) {
 	if len(p.Allow) == 0 {
 		return "", false, false
 	}
@@ -57,14 +83,14 @@ func scopeOf(p *domain.Permissions) (resource string, write, all bool) {
 	other := slices.ContainsFunc(g.Actions, func(a domain.Action) bool {
 		return a != domain.ActionRead && a != domain.ActionWrite && a != "*"
 	})
-	return string(g.Resource), has(domain.ActionWrite), len(p.Allow) == 1 && has(domain.ActionRead) && !other
+	return g.Resource, has(domain.ActionWrite), len(p.Allow) == 1 && has(domain.ActionRead) && !other
 }
 
 // never is what no token of this door may do anything on.
 var never = []domain.Pattern{"/token", "/account", "/audit", "/catalog"}
 
 // permissions allow the resource and all under it. What was denied stays so.
-func permissions(resource string, write bool, denied []domain.Grant) domain.Permissions {
+func permissions(resource domain.Pattern, write bool, denied []domain.Grant) domain.Permissions {
 	actions := []domain.Action{domain.ActionRead}
 	if write {
 		actions = append(actions, domain.ActionWrite)
@@ -77,7 +103,7 @@ func permissions(resource string, write bool, denied []domain.Grant) domain.Perm
 	}
 	return domain.Permissions{
 		Mode:  domain.Union,
-		Allow: []domain.Grant{{Resource: domain.Pattern(resource), Actions: actions}},
+		Allow: []domain.Grant{{Resource: resource, Actions: actions}},
 		Deny:  deny,
 	}
 }

@@ -232,7 +232,7 @@ func (c *call) change() (change, error) {
 	if err != nil {
 		return in, err
 	}
-	if in.resource != nil && c.holdsSecret(*in.resource) || c.tagsHoldSecret(in.tags) {
+	if in.resource != nil && c.holdsSecret(string(*in.resource)) || c.tagsHoldSecret(in.tags) {
 		return in, errHoldsSecret
 	}
 	return in, nil

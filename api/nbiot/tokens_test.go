@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"hallpass/domain"
 	"hallpass/eventstore"
 	"hallpass/eventstore/eventstoretest"
 )
@@ -35,11 +36,16 @@ func TestEveryRow(t *testing.T) {
 		{"POST", "/tokens", `{"resource":"teams","write":false}`, 400, "starts with /"},
 		{"POST", "/tokens", `{"resource":"/teams/../x","write":false}`, 400, "segments"},
 		{"POST", "/tokens", `{"resource":"/teams/*","write":false}`, 400, "*"},
+		{"POST", "/tokens", `{"resource":"//","write":false}`, 400, "empty segment"},
+		{"POST", "/tokens", `{"resource":"/teams//","write":false}`, 400, "empty segment"},
+		{"POST", "/tokens", `{"resource":"teams/","write":false}`, 400, "starts with /"},
+		{"POST", "/tokens", `{"resource":"/teams/*/","write":false}`, 400, "*"},
+		{"POST", "/tokens", `{"resource":"/teams%2f","write":false}`, 400, "encoded"},
 		{"POST", "/tokens", `{"resource":7,"write":false}`, 400, "a string"},
-		{"POST", "/tokens", `{"resource":null,"write":false}`, 400, "a string"},
+		{"POST", "/tokens", `{"resource":null,"write":false}`, 400, "resource is required"},
 		{"POST", "/tokens", `{"resource":"/teams","write":"false"}`, 400, "true or false"},
 		{"POST", "/tokens", `{"resource":"/teams","write":0}`, 400, "true or false"},
-		{"POST", "/tokens", `{"resource":"/teams","write":null}`, 400, "true or false"},
+		{"POST", "/tokens", `{"resource":"/teams","write":null}`, 400, "write is required"},
 		{"POST", "/tokens", `{"resource":"/teams","write":false,"Write":true}`, 400, "twice"},
 		{"POST", "/tokens", `{"resource":"/teams","write":false,"tags":["a"]}`, 400, "JSON object"},
 		{"POST", "/tokens", `{"resource":"/teams","write":false,"tags":{"a":1}}`, 400, "a string"},
@@ -63,7 +69,7 @@ func TestEveryRow(t *testing.T) {
 		{"PATCH", "/tokens/" + a + "/tags", `"a"`, 400, "JSON object"},
 		{"PATCH", "/tokens/" + a + "/tags", `{` + manyTags(64) + `}`, 400, "64 tags"},
 		{"PATCH", "/tokens/" + a, `{}`, 200, `{"resource":"/teams","write":false,"token":"` + a + `","tags":{"name":"x"}}`},
-		{"PATCH", "/tokens/" + a, `{"tags":null}`, 200, `{"resource":"/teams","write":false,"token":"` + a + `","tags":{"name":"x"}}`},
+		{"PATCH", "/tokens/" + a, `{"resource":null,"write":null,"tags":null}`, 200, `{"resource":"/teams","write":false,"token":"` + a + `","tags":{"name":"x"}}`},
 		{"PUT", "/tokens/" + a, teams, 400, "method"},
 		{"DELETE", "/tokens", ``, 400, "method"},
 		{"POST", "/", ``, 400, "method"},
@@ -91,6 +97,35 @@ func TestEveryRow(t *testing.T) {
 	}
 	w.as(foreign, "GET", "/guard/teams", "").is(t, 200, `{}`)
 	w.as(foreign, "POST", "/guard/teams", "").is(t, 403, "cover")
+}
+
+// What ends in a slash is what is under it, without itself: the prefix of paths
+// that it is on the platform. It comes back as it was sent.
+func TestAResourceThatEndsInASlash(t *testing.T) {
+	w := newWorld(t)
+	a := w.create(w.session, `{"resource":"/teams/","write":false}`)
+	b := w.create(w.session, `{"resource":"/","write":false}`)
+	for path, want := range map[string][2]int{
+		"/teams/17": {200, 200}, "/teams/17/devices": {200, 200}, "/teams": {403, 200}, "/teams17": {403, 200}, "/devices/17": {403, 200},
+	} {
+		for i, token := range []string{a, b} {
+			if got := w.as(token, "GET", "/guard"+path, ""); got.status != want[i] {
+				t.Errorf("%s by %d: %d", path, i, got.status)
+			}
+		}
+	}
+	w.as(w.session, "GET", "/tokens/"+a, "").is(t, 200, `{"resource":"/teams/","write":false,"token":"`+a+`"}`)
+	w.as(w.session, "PATCH", "/tokens/"+a, `{"write":true}`).is(t, 200, `{"resource":"/teams/","write":true,"token":"`+a+`"}`)
+	w.as(a, "DELETE", "/guard/teams/17", "").is(t, 200, `{}`)
+	w.as(a, "DELETE", "/guard/teams", "").is(t, 403, "cover")
+	w.as(w.session, "PATCH", "/tokens/"+a, `{"resource":"/devices/17/"}`).is(t, 200, `{"resource":"/devices/17/","write":true,"token":"`+a+`"}`)
+	w.as(a, "GET", "/guard/teams/17", "").is(t, 403, "cover")
+	w.as(w.session, "GET", "/tokens/"+b, "").is(t, 200, `{"resource":"/","write":false,"token":"`+b+`"}`)
+	for p, want := range map[domain.Pattern]string{"/*": "/*", "/a/*/b/*": "/a/*/b/*", "/*/*": "/*/*", "/a/*/b": "/a/*/b", "/a/*": "/a/"} {
+		if got := textOfPattern(p); got != want {
+			t.Errorf("%s shows as %s", p, got)
+		}
+	}
 }
 
 func manyTags(n int) string {

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -89,62 +88,6 @@ func (c *change) text(raw json.RawMessage, at string) (*string, error) {
 	}
 	c.texts = append(c.texts, s)
 	return &s, nil
-}
-
-// grants reads permissions in the vendor's grammar.
-func (c *change) grants(raw json.RawMessage, at string) (*[]domain.Grant, error) {
-	grants := []domain.Grant{}
-	if string(raw) == "null" {
-		return &grants, nil
-	}
-	types, err := object(raw)
-	if err != nil {
-		return nil, err
-	}
-	for _, typ := range slices.Sorted(maps.Keys(types)) {
-		ids, err := object(types[typ])
-		if err != nil {
-			return nil, err
-		}
-		if typ == "" || strings.ContainsAny(typ, "/%") {
-			return nil, domain.Invalid(at, `a type is a name like Device, or "*"`)
-		}
-		for _, id := range slices.Sorted(maps.Keys(ids)) {
-			if strings.Contains(id, "%") {
-				return nil, domain.Invalid(at, "the id of a resource must not contain a %%")
-			}
-			pattern, err := domain.ParsePattern(pathOf(typ, id))
-			if err != nil {
-				return nil, domain.Invalid(at, `the id of a resource is a name like d1, several with "/" between them, or "*"`)
-			}
-			actions, err := c.actions(ids[id], at)
-			if err != nil {
-				return nil, err
-			}
-			c.texts = append(c.texts, string(pattern))
-			if len(actions) > 0 {
-				grants = append(grants, domain.Grant{Resource: pattern, Actions: actions, Unverified: true})
-			}
-		}
-	}
-	return &grants, nil
-}
-
-// actions reads one or a list of them.
-func (c *change) actions(raw json.RawMessage, at string) (out []domain.Action, _ error) {
-	list := []json.RawMessage{raw}
-	if raw[0] == '[' {
-		_ = json.Unmarshal(raw, &list) // it is valid JSON
-	}
-	for _, item := range list {
-		s, ok := textOf(item)
-		if !ok {
-			return nil, domain.Invalid(at, "the actions on a resource are a string or a list of strings")
-		}
-		c.texts = append(c.texts, s)
-		out = append(out, domain.Action(s))
-	}
-	return out, nil
 }
 
 // Bounds of a time.

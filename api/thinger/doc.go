@@ -18,11 +18,24 @@
 // {"Device": {"d1": ["Read*"]}} grants Read* on /device/d1 and all under it. The
 // first letter of a type changes its case, and nothing else does: OAuthClient
 // stands for /oAuthClient, in this grammar and at the guard alike. {"Device":
-// {"*": …}} is /device, {"*": {"*": "*"}} is everything in the account, {"*":
-// {"d1": …}} is /*/d1, and an id may go deeper: "d1/temperature". Actions that
-// nobody defined are taken (their grants are natively "unverified"), and "read"
-// and "write" are the native levels. What was put in comes out with its names
-// sorted; "*" alone comes out as a string, any other action in a list.
+// {"*": …}} is /device, {"*": {"*": "*"}} is everything in the account, and {"*":
+// {"d1": …}} is /*/d1. A * stands for a whole type or id, or for the rest of an
+// action's name, and nowhere else. Actions that nobody defined are taken (their
+// grants are natively "unverified"), and "read" and "write" are the native
+// levels. "device" is the type Device.
+//
+// An object in the place of an action names sub-resources by action: {"Device":
+// {"d1": ["Read*", {"AccessDeviceResources": ["temperature", "led"]}]}} grants
+// AccessDeviceResources on /device/d1/temperature and /device/d1/led. An id that
+// goes deeper, "d1/temperature", says the same of all its actions. What covers a
+// device covers its sub-resources; what covers one of these covers nothing of the
+// device but that. So a deny of a sub-resource refuses questions about it, and
+// none about the device as a whole: ask the guard about what the request is for.
+// No sub-resource at all is refused, since it could be meant as all of them; "*"
+// is any, and not the device itself.
+//
+// What was put in comes out with its names sorted; "*" alone comes out as a
+// string, any other action in a list, sub-resources in one object behind them.
 //
 // # Beside the vendor's operations
 //
@@ -36,8 +49,21 @@
 //     ListDevices. What can't be read there is refused with 403, since gateways
 //     take any other status for a fault of the guard.
 //
+// # What is not served
+//
+// GET /v1/users, GET …/tokens/{token}/clone and PUT …/projects are answered with
+// 404. The tokens of devices, under /v1/users/{user}/devices/{device}/tokens, are
+// the platform's own: its API answers them, behind the guard.
+//
+// The claim "svr" is the host that was asked, without a port, as the platform's:
+// clients that go to https://<svr> by themselves need this door at port 443.
+//
 // # Where exact and safe part
 //
+//   - A list's "name" finds, in any case, what has it somewhere in its id or
+//     name. A count of 0 is none.
+//   - The id of a clone may hold a "-", as the vendor's may, and have 50
+//     characters, as those of all tokens. An import takes either form.
 //   - Lists and reads show every token of the account that is no session,
 //     whatever door it was made through, with whatever id, and never a secret.
 //   - A native grant that this grammar can't say shows as the next wider one:

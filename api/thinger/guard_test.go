@@ -51,6 +51,41 @@ func TestGuard(t *testing.T) {
 	w.as(bearer, "GET", "/v1/users/home/guard", "").is(t, 403, "cover")
 }
 
+// A right to a sub-resource is none to the device, and a right to the device is
+// one to all in it but what is denied.
+func TestSubResources(t *testing.T) {
+	w := newWorld(t)
+	part := w.create("part", `"allow":{"Device":{"d1":["Read*",{"AccessDeviceResources":["temperature","led"]},{"*":"door"}]}}`)
+	whole := w.create("whole", `"allow":{"Device":{"*":"*"}},"deny":{"Device":{"d1":{"AccessDeviceResources":["led"]},"*":[{"*":"door"}]}}`)
+	for at, want := range map[string][2]int{
+		"Device/d1/temperature": {200, 200}, "Device/d1/led": {200, 403}, "Device/d1/led/red": {200, 403}, "Device/d1/door": {200, 403},
+		"Device/d1": {403, 200}, "Device": {403, 200}, "Device/d1/temperatures": {403, 200}, "Device/d1/fan": {403, 200},
+		"Device/d2/led": {403, 200}, "Device/d2/door": {403, 403}, "Device/d1/fan/led": {403, 200},
+	} {
+		for i, bearer := range []string{part, whole} {
+			if got := w.may(bearer, at, "AccessDeviceResources"); got != want[i] {
+				t.Errorf("%s by %d: %d, want %d", at, i, got, want[i])
+			}
+		}
+	}
+	if got := w.may(part, "Device/d1/temperature", "UpdateDevice"); got != 403 {
+		t.Errorf("another action: %d", got)
+	}
+	if got := w.may(part, "Device/d1/fan", "ReadDeviceStatistics"); got != 200 {
+		t.Errorf("what it may on the whole device: %d", got)
+	}
+	made := w.done("PUT", tokens+"/part", `{"allow":{"Device":{"d1":{"AccessDeviceResources":"fan"}}}}`)
+	if got := text(t, made.Allow); got != `{"Device":{"d1":[{"AccessDeviceResources":["fan"]}]}}` {
+		t.Errorf("after a PUT it shows %s", got)
+	}
+	for at, want := range map[string]int{"Device/d1/fan": 200, "Device/d1/led": 403, "Device/d1": 403} {
+		if got := w.may(part, at, "AccessDeviceResources"); got != want {
+			t.Errorf("%s after a PUT: %d", at, got)
+		}
+	}
+	w.as(w.home, "PUT", tokens+"/part", `{"allow":{"Device":{"d1":[{"AccessDeviceResources":""}]}}}`).is(t, 400, "sub-resources")
+}
+
 // Nothing is let in for an account that is not open, not even root.
 func TestAnAccountThatIsNotOpen(t *testing.T) {
 	w := newWorld(t)

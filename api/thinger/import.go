@@ -23,8 +23,8 @@ func Import(row []byte) (api.Import, error) {
 	switch {
 	case bearer == "":
 		return api.Import{}, domain.Invalid("/access_token", "access_token is required: a list does not show it, and without it no client could go on as before")
-	case in.token == nil || !tokenID.MatchString(*in.token):
-		return api.Import{}, domain.Invalid("/token", "token is required: an id of 1 to 50 letters, digits and _")
+	case in.token == nil || !cloneID.MatchString(*in.token): // it may be one's
+		return api.Import{}, domain.Invalid("/token", "token is required: an id of 1 to 50 letters, digits, _ and -")
 	case in.enabled == nil:
 		return api.Import{}, domain.Invalid("/enabled", "enabled is required")
 	case in.allow == nil:

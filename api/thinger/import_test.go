@@ -15,16 +15,19 @@ const exported = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJqdGkiOiJ0MSIsInN2ciI6I
 // A token's configuration, with its bearer beside it, makes the same token.
 func TestImportOfARow(t *testing.T) {
 	got, err := Import([]byte(`{"token":"t1","name":"One","description":"d","enabled":false,"created":1,"modified":2,"user":"home","sign_key":"k","expire":1704067200,
-		"allow":{"Device":{"d1":["ReadBucket","Made*"]}},"deny":{"Token":{"*":"*"}},"access_token":"` + exported + `"}`))
+		"allow":{"Device":{"d1":["ReadBucket","Made*",{"AccessDeviceResources":["led"]}]}},"deny":{"Token":{"*":"*"}},"access_token":"` + exported + `"}`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := domain.IssueToken{
 		Token: "t1", Name: "One", Description: "d", Origin: "thinger", Disabled: true, ExpiresAt: 1704067200000,
 		Permissions: domain.Permissions{
-			Mode:  domain.Union,
-			Allow: []domain.Grant{{Resource: "/device/d1", Actions: []domain.Action{"ReadBucket", "Made*"}, Unverified: true}},
-			Deny:  []domain.Grant{{Resource: "/token", Actions: []domain.Action{"*"}, Unverified: true}},
+			Mode: domain.Union,
+			Allow: []domain.Grant{
+				{Resource: "/device/d1", Actions: []domain.Action{"ReadBucket", "Made*"}, Unverified: true},
+				{Resource: "/device/d1/led", Actions: []domain.Action{"AccessDeviceResources"}, Unverified: true},
+			},
+			Deny: []domain.Grant{{Resource: "/token", Actions: []domain.Action{"*"}, Unverified: true}},
 		},
 	}
 	if !reflect.DeepEqual(got.IssueToken, want) || got.Secret.Reveal() != exported || got.Revealable {
@@ -38,7 +41,7 @@ func TestImportRefusesRows(t *testing.T) {
 		"as a list shows it":      `{"created":1,"enabled":true,"modified":1,"name":"n","token":"t1"}`,
 		"no rights":               `{"token":"t1","name":"n","enabled":true,"access_token":"` + exported + `"}`,
 		"no id":                   `{"name":"n",` + rest + `}`,
-		"an id it can't have":     `{"token":"a-b",` + rest + `}`,
+		"an id it can't have":     `{"token":"a.b",` + rest + `}`,
 		"not said if enabled":     `{"token":"t1","allow":{},"access_token":"` + exported + `"}`,
 		"a name that is none":     `{"token":"t1","denies":{},` + rest + `}`,
 		"a bearer with a space":   `{"token":"t1","enabled":true,"allow":{},"access_token":"a ` + exported + `"}`,
@@ -52,8 +55,10 @@ func TestImportRefusesRows(t *testing.T) {
 			t.Errorf("%s: the bearer shows: %v", name, err)
 		}
 	}
-	if _, err := Import([]byte(`{"token":"t1",` + rest + `}`)); err != nil {
-		t.Errorf("without what is wrong: %v", err)
+	for _, id := range []string{"t1", "a-clone"} {
+		if _, err := Import([]byte(`{"token":"` + id + `",` + rest + `}`)); err != nil {
+			t.Errorf("%s, without what is wrong: %v", id, err)
+		}
 	}
 }
 

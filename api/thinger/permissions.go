@@ -13,17 +13,30 @@ import (
 const all = "*"
 
 // tree is permissions in the vendor's grammar: by type and resource id.
-type tree map[string]map[string]actions
+type tree map[string]map[string]*rights
 
-// actions are sorted, and each stands there once.
+// rights are the actions on a resource. Names are sorted, and each stands there
+// once.
+type rights struct {
+	whole actions
+	parts map[string][]string // by action: the sub-resources that it is for
+}
+
 type actions []string
 
 // MarshalJSON writes the one that stands for all as the vendor does: alone.
-func (a actions) MarshalJSON() ([]byte, error) {
-	if len(a) == 1 && a[0] == all {
+func (r *rights) MarshalJSON() ([]byte, error) {
+	if len(r.whole) == 1 && r.whole[0] == all && len(r.parts) == 0 {
 		return json.Marshal(all)
 	}
-	return json.Marshal([]string(a))
+	items := []any{}
+	for _, a := range r.whole {
+		items = append(items, a)
+	}
+	if len(r.parts) > 0 {
+		items = append(items, r.parts)
+	}
+	return json.Marshal(items)
 }
 
 // entry is what grants say of one type and resource id.
@@ -32,6 +45,8 @@ type entry struct {
 	grants  []domain.Grant
 }
 
+// place is a type and a resource id, with the sub-resource behind a "/" if there
+// is one.
 type place struct{ typ, id string }
 
 // entriesOf sorts grants by their places in the grammar. Those that it can't say
@@ -63,13 +78,32 @@ func entriesOf(grants []domain.Grant, rest *[]domain.Grant) map[place]*entry {
 
 func treeOf(entries map[place]*entry) tree {
 	t := tree{}
-	for at, e := range entries {
+	for _, at := range placesOf(entries) {
+		id, part, _ := strings.Cut(at.id, "/")
 		if t[at.typ] == nil {
-			t[at.typ] = map[string]actions{}
+			t[at.typ] = map[string]*rights{}
 		}
-		t[at.typ][at.id] = e.actions
+		r := t[at.typ][id]
+		if r == nil {
+			r = &rights{parts: map[string][]string{}}
+			t[at.typ][id] = r
+		}
+		if part == "" {
+			r.whole = entries[at].actions
+			continue
+		}
+		for _, a := range entries[at].actions {
+			r.parts[a] = append(r.parts[a], part)
+		}
 	}
 	return t
+}
+
+// placesOf returns the places in order.
+func placesOf(entries map[place]*entry) []place {
+	return slices.SortedFunc(maps.Keys(entries), func(a, b place) int {
+		return strings.Compare(a.typ+"/"+a.id, b.typ+"/"+b.id)
+	})
 }
 
 // allowTree never says less than the grants allow, and denyTree never more than
@@ -150,10 +184,7 @@ func same(a, b map[place]*entry) bool {
 // chosen returns the grants of what is wanted: those behind what was shown,
 // where that is the same.
 func chosen(shown, wanted map[place]*entry) (grants []domain.Grant) {
-	places := slices.SortedFunc(maps.Keys(wanted), func(a, b place) int {
-		return strings.Compare(a.typ+"/"+a.id, b.typ+"/"+b.id)
-	})
-	for _, at := range places {
+	for _, at := range placesOf(wanted) {
 		e := wanted[at]
 		if s := shown[at]; s != nil && slices.Equal(s.actions, e.actions) {
 			e = s

@@ -45,6 +45,8 @@ func TestNoSecretGetsOut(t *testing.T) {
 			w.as(w.home, "POST", tokens, `{"token":"x","name":"N","enabled":true,"allow":{"Device":{"`+s+`":"*"}}}`),
 			w.as(w.home, "POST", tokens, `{"token":"x","name":"N","enabled":true,"deny":{"Device":{"d/`+s+`/x":"*"}}}`),
 			w.as(w.home, "POST", tokens, `{"token":"x","name":"N","enabled":true,"deny":{"Device":{"d":["`+s+`"]}}}`),
+			w.as(w.home, "POST", tokens, `{"token":"x","name":"N","enabled":true,"allow":{"Device":{"d":[{"`+s+`":"x"}]}}}`),
+			w.as(w.home, "POST", tokens, `{"token":"x","name":"N","enabled":true,"allow":{"Device":{"d":[{"A":["x","`+s+`"]}]}}}`),
 			w.as(w.home, "PUT", tokens+"/t1", `{"description":"`+s+`"}`),
 			w.as(w.home, "GET", tokens+"?count="+s, ""),
 			w.as(w.home, "GET", tokens+"/.."+s+"/..", ""),

@@ -3,6 +3,7 @@ package thinger
 import (
 	"regexp"
 	"slices"
+	"strings"
 
 	"hallpass/api"
 	"hallpass/domain"
@@ -65,26 +66,37 @@ func (c *call) list() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	count, err := c.number("count", usualCount, 1, maxCount)
+	count, err := c.number("count", 0, 0, maxCount)
 	if err != nil {
 		return nil, err
 	}
-	f := projections.Filter{Name: c.query.Get("name"), Kind: domain.KindAPI}
+	if count == 0 {
+		count = usualCount
+	}
+	part := strings.ToLower(c.query.Get("name"))
+	f := projections.Filter{Kind: domain.KindAPI}
 	out := []listed{}
 	for cursor, more := "", true; more && len(out) < count; more = cursor != "" {
 		var page []*domain.Token
 		if page, cursor, err = c.Service.Tokens(c.by, c.account, f, cursor, maxCount); err != nil {
 			return nil, err
 		}
-		skip := min(index, len(page))
-		index -= skip
-		for _, t := range page[skip:] {
-			if len(out) < count {
+		for _, t := range page {
+			switch {
+			case !named(t, part):
+			case index > 0:
+				index--
+			case len(out) < count:
 				out = append(out, listed{int64(t.CreatedAt), t.Enabled, int64(t.ModifiedAt), t.Name, string(t.ID)})
 			}
 		}
 	}
 	return out, nil
+}
+
+// named tells whether the part, in lower case, stands in the token's id or name.
+func named(t *domain.Token, part string) bool {
+	return strings.Contains(strings.ToLower(string(t.ID)), part) || strings.Contains(strings.ToLower(t.Name), part)
 }
 
 func (c *call) read() (any, error) {
@@ -124,7 +136,7 @@ func (c *call) create() (any, error) {
 	if in.expire != nil {
 		cmd.ExpiresAt = *in.expire
 	}
-	return c.issue(in, cmd)
+	return c.issue(in, cmd, tokenID)
 }
 
 func (c *call) clone() (any, error) {
@@ -155,15 +167,20 @@ func (c *call) clone() (any, error) {
 	if in.enabled != nil {
 		cmd.Disabled = !*in.enabled
 	}
-	return c.issue(in, cmd)
+	return c.issue(in, cmd, cloneID)
 }
 
-var tokenID = regexp.MustCompile(`^[A-Za-z0-9_]{1,50}$`)
+// The ids of tokens. On the platform too, those of clones alone may have a "-".
+var (
+	tokenID = regexp.MustCompile(`^[A-Za-z0-9_]{1,50}$`)
+	cloneID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,50}$`)
+)
 
-// issue makes the token that the body names, and shows its bearer this once.
-func (c *call) issue(in change, cmd domain.IssueToken) (any, error) {
-	if in.token == nil || !tokenID.MatchString(*in.token) {
-		return nil, domain.Invalid("/token", "token is required: an id of 1 to 50 letters, digits and _")
+// issue makes the token that the body names, if its id has that form, and shows
+// its bearer this once.
+func (c *call) issue(in change, cmd domain.IssueToken, form *regexp.Regexp) (any, error) {
+	if in.token == nil || !form.MatchString(*in.token) {
+		return nil, domain.Invalid("/token", "token is required: an id of 1 to 50 letters, digits and _, or for a clone -")
 	}
 	cmd.Account, cmd.Token, cmd.Origin = c.account, domain.TokenID(*in.token), c.Origin
 	secret, err := newBearer(cmd.Account, cmd.Token, serverOf(c.Request))

@@ -178,7 +178,8 @@ func TestList(t *testing.T) {
 	for query, want := range map[string][]string{
 		"": all[:50], "?count=1000": all, "?count=2": all[:2], "?index=1&count=2": all[1:3], "?index=50": all[50:], "?index=61": nil, "?index=2000000000": nil,
 		"?count=50&count=7": all[:50], "?asset_type=x&name=&index=0&": all[:50], "?name=Name+of+a": {"a"}, "?name=Name+of+n&count=2&index=1": {"n1", "n2"},
-		"?name=nobody": nil, "?name=native": all[60:],
+		"?name=nobody": nil, "?name=native": all[60:], "?count=0": all[:50], "?name=name+OF+a": {"a"}, "?name=OWN": {"owner"},
+		"?name=ame+OF+N1": slices.Concat(all[4:5], all[13:23]), "?name=ame+of+n1&index=1&count=3": all[13:16], "?name=a&index=2&count=2": all[3:5],
 	} {
 		if got := list(query); !slices.Equal(got, want) {
 			t.Errorf("%s: got %v, want %v", query, got, want)
@@ -194,7 +195,7 @@ func TestList(t *testing.T) {
 		t.Errorf("page by page: %v", got)
 	}
 	w.as(w.home, "GET", tokens+"?name=nobody", "").is(t, 200, `[]`)
-	for _, query := range []string{"?count=0", "?count=1001", "?count=-1", "?count=x", "?index=-1", "?index=1.5", "?index=99999999999999999999"} {
+	for _, query := range []string{"?count=1001", "?count=-1", "?count=x", "?index=-1", "?index=1.5", "?index=99999999999999999999"} {
 		w.as(w.home, "GET", tokens+query, "").is(t, 400, "is a number from")
 	}
 }
@@ -284,6 +285,17 @@ func TestClone(t *testing.T) {
 	w.as(w.home, "POST", tokens+"/t2/clone", `{}`).is(t, 400, "token is required")
 	w.as(w.home, "POST", tokens+"/t2/clone", `{"token":"t4","allow":{}}`).is(t, 400, "source")
 
+	// The vendor's form for a clone's id has a "-" more than that of a new token's.
+	w.done("POST", tokens+"/t2/clone", `{"token":"t2-copy"}`)
+	w.done("PUT", tokens+"/t2-copy", `{"name":"Copy"}`)
+	if got := w.done("GET", tokens+"/t2-copy", ""); got.Token != "t2-copy" || got.Name != "Copy" {
+		t.Errorf("got %+v", got)
+	}
+	w.done("POST", tokens+"/t2-copy/clone", `{"token":"`+strings.Repeat("-", 50)+`"}`)
+	w.as(w.home, "DELETE", tokens+"/t2-copy", "").is(t, 200, `{}`)
+	w.as(w.home, "POST", tokens, `{"token":"t2-new","name":"","enabled":true}`).is(t, 400, "token is required")
+	w.as(w.home, "POST", tokens+"/t2/clone", `{"token":"t2.copy"}`).is(t, 400, "token is required")
+
 	// What a native token is bound by, its clone is bound by.
 	w.native("POST", "/v1/accounts/home/tokens", `{"id":"bound","permissions":{"allow":[{"resource":"/device","actions":["*"]}]},"conditions":{"allow":["192.0.2.1"]},"tags":{"a":"b"}}`)
 	bound := w.done("POST", tokens+"/bound/clone", `{"token":"bound2"}`)
@@ -334,7 +346,8 @@ func TestRefusals(t *testing.T) {
 	}
 	w.as(w.home, "POST", tokens, `{"token":"t1","name":"N","enabled":true}`).is(t, 409, "this id")
 	for _, r := range [][2]string{
-		{"GET", "/v1/users/home"}, {"GET", "/v1/users/home/devices"}, {"GET", tokens + "/"}, {"PATCH", tokens + "/t1"}, {"POST", tokens + "/t1"},
+		{"GET", "/v1/users/"}, {"GET", "/v1/users/home"}, {"GET", "/v1/users/home/devices"}, {"GET", "/v1/users/home/devices/d1/tokens"}, {"PUT", tokens + "/t1/projects"},
+		{"GET", tokens + "/"}, {"PATCH", tokens + "/t1"}, {"POST", tokens + "/t1"},
 		{"GET", tokens + "/t1/clone"}, {"POST", tokens + "/t1/clone/x"}, {"GET", tokens + "/unknown"}, {"GET", tokens + "/a.b"}, {"DELETE", tokens + "/unknown"},
 	} {
 		w.as(w.home, r[0], r[1], "").is(t, 404, "")
