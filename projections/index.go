@@ -56,23 +56,23 @@ type Bearer struct {
 // Check decides whether the bearer of the secret may do what need asks. It
 // fails with code not_ready before the node had its first lease, and with code
 // stale whenever the node can't vouch for being current.
-func (x *Index) Check(secret domain.Secret, need domain.Need) (Answer, error) {
-	return x.CheckFrom(secret, need, netip.Addr{})
+func (x *Index) Check(secret domain.Secret, need domain.Need) (a Answer, err error) {
+	err = x.answer(&a, secret, need, netip.Addr{})
+	x.note(a.sight, a.Token, netip.Addr{})
+	return a, err
 }
 
 // CheckFrom is Check for a secret that is used from that address. The zero Addr
 // stands for one that is not known, which tokens with conditions on it refuse.
-func (x *Index) CheckFrom(secret domain.Secret, need domain.Need, from netip.Addr) (Answer, error) {
-	var a Answer
-	err := x.answer(&a, secret, need, from)
+func (x *Index) CheckFrom(secret domain.Secret, need domain.Need, from netip.Addr) (a Answer, err error) {
+	err = x.answer(&a, secret, need, from)
 	x.note(a.sight, a.Token, from)
 	return a, err
 }
 
 // Stands is CheckFrom where that is only a part of a use of the secret; see Usage.
-func (x *Index) Stands(secret domain.Secret, need domain.Need, from netip.Addr) (Answer, error) {
-	var a Answer
-	err := x.answer(&a, secret, need, from)
+func (x *Index) Stands(secret domain.Secret, need domain.Need, from netip.Addr) (a Answer, err error) {
+	err = x.answer(&a, secret, need, from)
 	return a, err
 }
 
@@ -115,7 +115,7 @@ func (x *Index) CheckAll(asks []Ask) ([]Answer, error) {
 		}
 		if digest := asks[i].Secret.Digest(); asks[i].Whole && answers[i].Token != nil {
 			var l line
-			l.read(x.digests.find(&digest).owner, nil)
+			l.read(x.digests.find(&digest).owner.Load(), nil)
 			answers[i].Above, answers[i].Account = slices.Clone(l.tokens[1:l.n]), l.account
 		}
 	}
@@ -143,31 +143,23 @@ func (x *Index) CheckAll(asks []Ask) ([]Answer, error) {
 func (x *Index) decide(a *Answer, secret domain.Secret, need domain.Need, from netip.Addr) (used *domain.Held) {
 	a.At = x.position.At() // before the look-up: what is found is at least as new
 	digest := secret.Digest()
-	f := x.digests.find(&digest)
-	token := f.token // a variable, so that no look whether it is nil reads from it below
-	if token == nil {
+	at := x.digests.find(&digest)
+	switch {
+	case at == nil:
 		a.Verdict = domain.UnknownSecret
 		return nil
+	case x.briefly(a, at, need):
+		return nil
 	}
-	if f.short() && f.state == uint32(domain.AccountIsOpen) {
-		var now domain.Instant
-		if f.bounded() {
-			now = x.Now()
-		}
-		if f.hold(now) {
-			a.sight = x.sight(f.owner)
-			if a.Token = &token.token; f.rights != nil {
-				a.Decision = f.rights.Decide(need)
-			} else {
-				a.Decision = f.grant.decide(need, &token.allow[0])
-			}
-			return nil
-		}
-	}
+	return x.atLength(a, at.owner.Load(), digest, need, from)
+}
+
+// atLength is decide of a digest that is, or was, of the token in that cell.
+func (x *Index) atLength(a *Answer, c *tokenCell, digest domain.Digest, need domain.Need, from netip.Addr) (used *domain.Held) {
 	var l line
-	x.lookUp(&l, f.owner)
+	x.lookUp(&l, c)
 	a.Token = l.tokens[0]
-	sight := x.sight(f.owner)
+	sight := x.sight(c)
 	if l.from != nil {
 		a.Ancestors = l.from.above
 	}
@@ -196,10 +188,10 @@ func (x *Index) Bearer(secret domain.Secret, from netip.Addr) (Bearer, error) {
 	b := Bearer{Verdict: domain.UnknownSecret, At: x.position.At()}
 	digest := secret.Digest()
 	var used *domain.Held
-	if f := x.digests.find(&digest); f.token != nil {
+	if f := x.digests.find(&digest); f != nil {
 		var l line
-		x.lookUp(&l, f.owner)
-		sight := x.sight(f.owner)
+		x.lookUp(&l, f.owner.Load())
+		sight := x.sight(f.owner.Load())
 		b.Token, b.Account = l.tokens[0], *l.account
 		held, digest := l.held(digest)
 		b.Verdict = domain.Standing(l.lineage(), l.account, digest, domain.Circumstances{Now: x.Now(), From: from}).Verdict

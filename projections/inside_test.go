@@ -62,6 +62,12 @@ func TestACheckAllocatesNothing(t *testing.T) {
 	}
 }
 
+// held is what opens a token in a slot.
+type held struct {
+	token *snapshot
+	terms
+}
+
 // The table holds what a plain map holds, whatever the order, through growth.
 func TestTheTableIsAMap(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -79,10 +85,11 @@ func TestTheTableIsAMap(t *testing.T) {
 				digests[i][j*15%32] = byte(random.IntN(4))
 			}
 		}
-		owner, live := map[half]*tokenCell{}, map[half]found{}
-		snap := func(c *tokenCell) found {
-			f := found{c, &snapshot{}, c.account.state.Load(), terms{1, domain.Instant(random.IntN(4)), &domain.Permissions{}, brief{}}}
-			for i := range random.IntN(3) {
+		owner, live := map[half]*tokenCell{}, map[half]held{}
+		snap := func(c *tokenCell) held {
+			f := held{&snapshot{}, terms{1, domain.Instant(random.IntN(4)), &domain.Permissions{}, brief{}}}
+			for i := range random.IntN(3) { // either rights or a grant
+				f.rights = nil
 				f.grant.actions, f.grant.size, f.grant.text[i*2] = &actionList{}, random.IntN(9), random.Int64()
 			}
 			c.now.Store(f.token)
@@ -109,12 +116,12 @@ func TestTheTableIsAMap(t *testing.T) {
 			}
 		}
 		for _, d := range digests {
-			want, opens := live[*halfOf(&d)]
-			if c := owner[*halfOf(&d)]; !opens && c != nil {
-				want = found{owner: c, token: c.now.Load()}
-			}
-			if got := table.find(&d); got != want {
-				t.Fatalf("found %+v, want %+v", got, want)
+			at, c, want := table.find(&d), owner[*halfOf(&d)], live[*halfOf(&d)]
+			switch {
+			case at == nil && c != nil, at != nil && (at.owner.Load() != c || at.account != c.account):
+				t.Fatalf("found %+v, want it to be of %p", at, c)
+			case at != nil && (held{at.live.Load(), at.terms()} != want):
+				t.Fatalf("found %+v, want %+v", at, want)
 			}
 		}
 	})

@@ -6,10 +6,10 @@ import "hallpass/domain"
 // opens it, as far as this node has read; false if it is nobody's. It takes no
 // lock.
 func (x *Index) Owner(d domain.Digest) (domain.Target, bool) {
-	f := x.digests.find(&d)
-	if f.owner == nil || f.token == nil {
+	at := x.digests.find(&d)
+	if at == nil {
 		return domain.Target{}, false
 	}
-	t := &f.token.token
+	t := at.owner.Load().token()
 	return domain.Target{Account: t.Account, Token: t.ID}, true
 }

@@ -83,39 +83,22 @@ func (t *table) hash(d *half) uint64 {
 	return hi ^ lo
 }
 
-// found is what the table knows of a digest.
-type found struct {
-	owner *tokenCell // whose it is or was; nil if nobody's
-	token *snapshot  // the owner as it stands now; nil if there is none
-	state uint32     // of the token's account at that time, see accountCell
-	terms            // none unless the digest opens the token
-}
-
-// find looks the digest up.
-func (t *table) find(d *domain.Digest) found {
+// find returns the slot of the digest; nil if it is nobody's. No snapshot is put
+// into a slot twice: what is read between two sights of one in live was put
+// there with it, and what is read elsewhere stood together with it.
+func (t *table) find(d *domain.Digest) *slot {
 	half := halfOf(d)
 	h := t.hash(half)
 	s := *t.shards[h>>59].slots.Load()
 	mask := uint64(len(s) - 1)
 	for i := h & mask; ; i = (i + 1) & mask {
 		at := &s[i]
-		owner := at.owner.Load()
-		if owner == nil {
-			return found{}
+		if at.owner.Load() == nil {
+			return nil
 		}
-		if at.half != *half {
-			continue
+		if at.half == *half {
+			return at
 		}
-		// No snapshot is put into a slot twice: what is read between two
-		// sights of one was put there with it, and what is read elsewhere
-		// stood together with it.
-		live := at.live.Load()
-		on := at.terms()
-		state := at.account.state.Load()
-		if live != nil && at.live.Load() == live {
-			return found{owner, live, state, on}
-		}
-		return found{owner: owner, token: owner.now.Load()}
 	}
 }
 
@@ -166,14 +149,20 @@ func (t *table) shut(d *domain.Digest) {
 
 func (at *slot) terms() (on terms) {
 	on.from, on.until = domain.Instant(at.from.Load()), domain.Instant(at.until.Load())
-	on.rights = at.rights.Load()
-	if on.grant.actions = at.actions.Load(); on.grant.actions != nil {
-		on.grant.size = int(at.size.Load())
-		for i := range at.text {
-			on.grant.text[i] = at.text[i].Load()
-		}
+	if on.rights = at.rights.Load(); on.rights == nil {
+		at.grant(&on.grant)
 	}
 	return on
+}
+
+// grant fills in b, which is empty.
+func (at *slot) grant(b *brief) {
+	if b.actions = at.actions.Load(); b.actions != nil {
+		b.size = int(at.size.Load())
+		for i := range at.text {
+			b.text[i] = at.text[i].Load()
+		}
+	}
 }
 
 func (at *slot) set(live *snapshot, on terms) {

@@ -53,6 +53,37 @@ func (b *brief) decide(n domain.Need, allow *domain.Grant) domain.Decision {
 	return domain.Decision{Verdict: domain.NoGrant}
 }
 
+// briefly fills in a, if the digest whose slot it is stands for a token on terms
+// that hold; false, and a is as it was, if domain.Authorize has to be asked.
+// Little is done here once the slot has been waited for: then the processor
+// already waits for what the next check reads.
+func (x *Index) briefly(a *Answer, at *slot, need domain.Need) bool {
+	live := at.live.Load()
+	if live == nil || at.account.state.Load() != uint32(domain.AccountIsOpen) {
+		return false
+	}
+	if from, until := at.from.Load(), at.until.Load(); from|until != 0 { // else the clock needn't be asked
+		if now := int64(x.Now()); now < from && from != 0 || now >= until && until != 0 {
+			return false
+		}
+	}
+	var d domain.Decision
+	if rights := at.rights.Load(); rights != nil {
+		d = rights.Decide(need)
+	} else {
+		var grant brief
+		if at.grant(&grant); grant.actions == nil {
+			return false
+		}
+		d = grant.decide(need, &live.allow[0])
+	}
+	if at.live.Load() != live {
+		return false
+	}
+	a.Decision, a.Token, a.sight = d, &live.token, x.sight(at.owner.Load())
+	return true
+}
+
 // termsOf returns the terms of secret i of the token.
 func (f *fold) termsOf(s *snapshot, i int) terms {
 	t, held := &s.token, &s.token.Secrets[i]
@@ -74,14 +105,3 @@ func (f *fold) termsOf(s *snapshot, i int) terms {
 }
 
 var openAccount = domain.Account{State: domain.AccountIsOpen}
-
-// short tells whether the short way is there.
-func (on *terms) short() bool { return on.grant.actions != nil || on.rights != nil }
-
-// bounded tells whether the time matters: where it doesn't, a check saves
-// asking the clock.
-func (on *terms) bounded() bool { return on.from|on.until != 0 }
-
-func (on *terms) hold(now domain.Instant) bool {
-	return (on.from == 0 || now >= on.from) && (on.until == 0 || now < on.until)
-}

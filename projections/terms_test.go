@@ -84,7 +84,7 @@ func TestAnswersAreThoseOfAuthorize(t *testing.T) {
 							t.Fatalf("at %d got %+v, want %+v for secret %d of %+v", now, got, want, i, tok)
 						}
 						d := secret.Digest()
-						if found := f.index.digests.find(&d); found.short() && found.hold(now) {
+						if f.index.briefly(&Answer{}, f.index.digests.find(&d), need) {
 							short++
 						} else {
 							long++
