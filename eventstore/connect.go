@@ -17,6 +17,7 @@ import (
 type dialer struct {
 	url     string // no credential in it
 	options []nats.Option
+	tap     func(*reader) nats.Option // has a reader's connection be a tap; nil: of a server elsewhere
 }
 
 // connectTimeout is what connecting to one server may take: of several, one
@@ -64,13 +65,13 @@ func (d dialer) connectLasting(logger *slog.Logger) (*nats.Conn, *link, error) {
 // connectOnce makes a connection that ends when it breaks; lost is called then.
 // It pings rarely: the answer would queue behind a bulk read for longer than a
 // short time-out, and a reader has the consumer's heartbeats.
-func (d dialer) connectOnce(lost func(error)) (*nats.Conn, error) {
-	nc, err := nats.Connect(d.url, d.common(
+func (d dialer) connectOnce(lost func(error), more ...nats.Option) (*nats.Conn, error) {
+	nc, err := nats.Connect(d.url, append(d.common(
 		nats.PingInterval(30*time.Second),
 		nats.NoReconnect(),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { lost(err) }),
 		nats.ClosedHandler(func(nc *nats.Conn) { lost(errors.Join(nats.ErrConnectionClosed, nc.LastError())) }),
-	)...)
+	), more...)...)
 	return nc, connectError(err)
 }
 

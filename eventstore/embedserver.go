@@ -188,7 +188,10 @@ func (e *embedded) dialer() dialer {
 	if !e.tcp {
 		return e.inProcess(e.own)
 	}
-	return dialer{url: "nats://" + e.srv.Addr().String(), options: []nats.Option{nats.UserInfoHandler(e.own)}}
+	return dialer{
+		url: "nats://" + e.srv.Addr().String(), options: []nats.Option{nats.UserInfoHandler(e.own)},
+		tap: func(r *reader) nats.Option { return nats.SetCustomDialer(tapDialer{r}) },
+	}
 }
 
 // ClientURL is where NATS clients reach the embedded server: that of
@@ -198,7 +201,10 @@ func (l *JetStream) ClientURL() string { return l.clientURL }
 // inProcess reaches the server without a network; as is nil when the server
 // asks for no credential.
 func (e *embedded) inProcess(as nats.UserInfoCB) dialer {
-	d := dialer{options: []nats.Option{nats.InProcessServer(inProcess{e.srv})}}
+	d := dialer{
+		options: []nats.Option{nats.InProcessServer(inProcess{e.srv})},
+		tap:     func(r *reader) nats.Option { return nats.InProcessServer(tapInProcess{inProcess{e.srv}, r}) },
+	}
 	if as != nil {
 		d.options = append(d.options, nats.UserInfoHandler(as))
 	}

@@ -91,7 +91,11 @@ func (l *JetStream) newReader(ctx context.Context, from Seq) (*reader, error) {
 	if err := l.enlist(r); err != nil {
 		return nil, err
 	}
-	nc, err := l.dial.connectOnce(func(err error) { r.fail(fmt.Errorf("%w: %w", ErrLost, err)) })
+	var tapped []nats.Option
+	if l.dial.tap != nil {
+		tapped = append(tapped, l.dial.tap(r))
+	}
+	nc, err := l.dial.connectOnce(func(err error) { r.fail(fmt.Errorf("%w: %w", ErrLost, err)) }, tapped...)
 	if err != nil {
 		l.dismiss(r)
 		return nil, err
@@ -157,6 +161,13 @@ func (r *reader) receive(m *nats.Msg) {
 		return
 	}
 	d, ok := parseDelivery(m.Reply)
+	r.deliver(d, ok, Record{
+		Seq: d.seq, Stored: d.stored, Subject: Subject(m.Subject), Data: m.Data, Foreign: foreignHeader(m.Header),
+	})
+}
+
+// deliver takes a record. d is what its reply subject says, if ok.
+func (r *reader) deliver(d delivery, ok bool, rec Record) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.err != nil {
@@ -171,9 +182,7 @@ func (r *reader) receive(m *nats.Msg) {
 		return
 	}
 	r.came++
-	r.queue = append(r.queue, Record{
-		Seq: d.seq, Stored: d.stored, Subject: Subject(m.Subject), Data: m.Data, Foreign: foreignHeader(m.Header),
-	})
+	r.queue = append(r.queue, rec)
 	r.wakeLocked()
 }
 
@@ -339,7 +348,7 @@ type delivery struct {
 // parseDelivery reads $JS.ACK.<stream>.<consumer>.<delivered>.<stream seq>.
 // <consumer seq>.<time>.<pending>; newer servers may put domain and account
 // hash before the stream, and more at the end.
-func parseDelivery(reply string) (d delivery, ok bool) {
+func parseDelivery[T string | []byte](reply T) (d delivery, ok bool) {
 	var dots [16]int
 	n := 0
 	for i := 0; i < len(reply) && n < len(dots); i++ {
@@ -363,7 +372,7 @@ func parseDelivery(reply string) (d delivery, ok bool) {
 	return delivery{Seq(seq), count, domain.Instant(ns / 1e6)}, ok1 && ok2 && ok3
 }
 
-func number(s string) (n uint64, ok bool) {
+func number[T string | []byte](s T) (n uint64, ok bool) {
 	if len(s) == 0 || len(s) > 19 {
 		return 0, false
 	}
