@@ -274,7 +274,10 @@ func (l *JetStream) Usage(ctx context.Context) (Usage, error) {
 	if err != nil {
 		return Usage{}, err
 	}
-	u := Usage{Records: info.State.Msgs, Bytes: info.State.Bytes, MaxBytes: uint64(max(c.MaxBytes, 0))}
+	u := Usage{
+		Records: info.State.Msgs, Subjects: uint64(max(info.State.NumSubjects, 0)),
+		Bytes: info.State.Bytes, MaxBytes: uint64(max(c.MaxBytes, 0)),
+	}
 	if free, ok := l.free(); ok {
 		u.Free, u.FreeTold = uint64(free), true
 	}

@@ -105,6 +105,7 @@ type Reader interface {
 // Usage is how full a log is.
 type Usage struct {
 	Records  uint64
+	Subjects uint64 // that records are filed under: about as many as there are tokens, accounts and types
 	Bytes    uint64
 	MaxBytes uint64 // 0: no bound is stated
 	Free     uint64 // bytes left on the disk of this process's own copy

@@ -201,7 +201,7 @@ func (m *Memory) Usage(ctx context.Context) (Usage, error) {
 	if m.closed {
 		return Usage{}, ErrClosed
 	}
-	return Usage{Records: uint64(len(m.records) - len(m.expired)), Bytes: m.bytes, MaxBytes: m.maxBytes}, nil
+	return Usage{Records: uint64(len(m.records) - len(m.expired)), Subjects: uint64(len(m.last)), Bytes: m.bytes, MaxBytes: m.maxBytes}, nil
 }
 
 // Close implements Log. The records are gone with the last reference to m.

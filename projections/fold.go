@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -63,17 +64,25 @@ type fold struct {
 	passedOver  []Seq // records that can't be read, and are accepted
 
 	// Of the records being applied, kept to be used again.
+	chunks  [2]chunk
+	entries []Entry
+	met     []*Pending
+	actions actionLists
+	likes   *likes
+	stored  domain.Instant // the newest stream time so far
+	applied Seq            // ahead of position by what isn't published yet
+	newest  Seq            // the newest fact since the head was noted; 0: none
+}
+
+// chunk is the records that are applied under one hold of the lock, and what
+// was decoded of them, which takes no lock.
+type chunk struct {
+	records  []eventstore.Record
 	facts    [lockFor]*domain.Fact
 	barriers [lockFor]*barrier
 	leaves   [lockFor]Hash
+	failed   error // why the record behind them can't be read; else nil
 	scratch  []byte
-	entries  []Entry
-	met      []*Pending
-	actions  actionLists
-	likes    *likes
-	stored   domain.Instant // the newest stream time so far
-	applied  Seq            // ahead of position by what isn't published yet
-	newest   Seq            // the newest fact since the head was noted; 0: none
 }
 
 func newFold(log eventstore.Log, cfg *Config) *fold {
@@ -106,44 +115,65 @@ func (f *fold) end(err error) {
 }
 
 // apply applies records and publishes the position. An error is a *RecordError:
-// the record it names, and all after it, are not applied.
+// the record it names, and all after it, are not applied. While one chunk is
+// folded, the next is decoded on another core.
 func (f *fold) apply(records []eventstore.Record) error {
-	for len(records) > 0 {
-		n := min(len(records), lockFor)
-		if err := f.applyFew(records[:n]); err != nil {
-			return f.heads.because(err)
+	now, next := &f.chunks[0], &f.chunks[1]
+	records = f.decode(now, records)
+	for {
+		var decoded sync.WaitGroup
+		if len(records) > 0 && now.failed == nil {
+			decoded.Go(func() { records = f.decode(next, records) })
+		} else {
+			next = nil
 		}
-		records = records[n:]
+		err := cmp.Or(f.foldAll(now), now.failed)
+		f.publish()
+		now.clear()
+		decoded.Wait()
+		switch {
+		case err != nil:
+			if next != nil {
+				next.clear()
+			}
+			return f.heads.because(err)
+		case next == nil:
+			return nil
+		}
+		now, next = next, now
 	}
-	return nil
 }
 
-// applyFew decodes first, so that the lock is held for the folding alone.
-func (f *fold) applyFew(records []eventstore.Record) error {
-	var failed error
-	for i := range records {
-		if err := f.decode(i, &records[i]); err != nil {
-			failed = &RecordError{records[i].Seq, records[i].Subject, err}
-			records = records[:i]
+// decode fills c with the first of the records and returns the others.
+func (f *fold) decode(c *chunk, records []eventstore.Record) []eventstore.Record {
+	n := min(len(records), lockFor)
+	c.records = records[:n]
+	for i := range c.records {
+		if err := f.decodeOne(c, i); err != nil {
+			c.failed = &RecordError{records[i].Seq, records[i].Subject, err}
+			c.records = records[:i]
 			break
 		}
 	}
-	if err := f.foldAll(records); err != nil {
-		failed = err
-	}
-	f.publish()
-	return failed
+	return records[n:]
 }
 
-// decode reads the record at place i of those being applied. Neither a fact
-// nor a barrier comes of a record that can't be read, and is accepted.
-func (f *fold) decode(i int, rec *eventstore.Record) (err error) {
-	f.facts[i], f.barriers[i] = nil, nil
+// clear lets go of all that the chunk holds.
+func (c *chunk) clear() {
+	c.records, c.failed = nil, nil
+	clear(c.facts[:])
+	clear(c.barriers[:])
+}
+
+// decodeOne reads the record at place i. Neither a fact nor a barrier comes of a
+// record that can't be read, and is accepted.
+func (f *fold) decodeOne(c *chunk, i int) (err error) {
+	rec := &c.records[i]
 	if isBarrier(rec.Subject) {
-		f.barriers[i], err = decodeBarrier(rec.Data)
+		c.barriers[i], err = decodeBarrier(rec.Data)
 		return err
 	}
-	f.leaves[i] = leafOf(rec, &f.scratch)
+	c.leaves[i] = leafOf(rec, &c.scratch)
 	fact, err := domain.Decode(rec.Data)
 	if err == nil && rec.Foreign != "" {
 		err = fmt.Errorf("it carries the header %s, which no fact may", rec.Foreign)
@@ -154,18 +184,24 @@ func (f *fold) decode(i int, rec *eventstore.Record) (err error) {
 		}
 		return err
 	}
-	f.facts[i] = fact
-	if d, ok := brought(fact.Event); ok {
-		f.index.digests.touch(&d)
-	}
+	c.facts[i] = fact
 	return nil
 }
 
-func (f *fold) foldAll(records []eventstore.Record) error {
+func (f *fold) foldAll(c *chunk) error {
+	records := c.records
+	for _, fact := range c.facts[:len(records)] {
+		if fact == nil {
+			continue
+		}
+		if d, ok := brought(fact.Event); ok {
+			f.index.digests.touch(&d)
+		}
+	}
 	f.directory.mu.Lock()
 	defer f.directory.mu.Unlock()
 	for i := range records {
-		err := f.foldLocked(i, &records[i])
+		err := f.foldLocked(c, i)
 		switch {
 		case err == nil:
 		case errors.As(err, new(*HistoryError)), errors.Is(err, ErrSuperseded), errors.Is(err, ErrClosed):
@@ -195,16 +231,15 @@ func (f *fold) publish() {
 	f.feed.add(f.entries)
 	clear(f.entries)
 	f.entries = f.entries[:0]
-	clear(f.facts[:])
-	clear(f.barriers[:])
 }
 
-// foldLocked applies the record at place i of those being applied.
-func (f *fold) foldLocked(i int, rec *eventstore.Record) error {
+// foldLocked applies the record at place i.
+func (f *fold) foldLocked(c *chunk, i int) error {
+	rec := &c.records[i]
 	if err := f.contiguous(rec); err != nil {
 		return err
 	}
-	switch fact, b := f.facts[i], f.barriers[i]; {
+	switch fact, b := c.facts[i], c.barriers[i]; {
 	case b != nil:
 		f.barrierLocked(rec.Seq, b)
 	case fact != nil:
@@ -213,14 +248,14 @@ func (f *fold) foldLocked(i int, rec *eventstore.Record) error {
 			return err
 		}
 		// After the index: the root says that it is in effect.
-		if err := f.grow(leaf{rec.Seq, fact.ID, f.leaves[i]}); err != nil {
+		if err := f.grow(leaf{rec.Seq, fact.ID, c.leaves[i]}); err != nil {
 			return err
 		}
 		f.verdicts.note(rec.Seq, is)
 		f.met = f.pending.met(fact.ID, Outcome{rec.Seq, is.void, is.secretLost}, f.met)
 		f.entries = append(f.entries, Entry{rec.Seq, rec.Stored, fact, is.void, is.secretLost})
 	default:
-		if err := f.grow(leaf{rec.Seq, domain.EventID{}, f.leaves[i]}); err != nil {
+		if err := f.grow(leaf{rec.Seq, domain.EventID{}, c.leaves[i]}); err != nil {
 			return err
 		}
 		f.passOver(rec.Seq)

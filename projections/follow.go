@@ -144,6 +144,9 @@ func (f *follower) session(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if f.fold.applied == 0 {
+		f.makeRoom(ctx)
+	}
 	f.replaying(target)
 	w := &watch{follower: f, reader: r}
 	defer w.stop()
@@ -270,6 +273,16 @@ func (f *follower) lastOf(ctx context.Context) (Seq, error) {
 		return 0, fmt.Errorf("asking for the log's newest record: %w", err)
 	}
 	return last, nil
+}
+
+// makeRoom saves the index from growing step by step while it is filled, which
+// takes a quarter of the time of folding. Without an answer, it grows.
+func (f *follower) makeRoom(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, f.stall)
+	defer cancel()
+	if u, err := f.log.Usage(ctx); err == nil {
+		f.fold.index.digests.reserve(u.Subjects)
+	}
 }
 
 func (f *follower) replaying(target Seq) {

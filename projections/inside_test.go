@@ -73,6 +73,7 @@ func TestTheTableIsAMap(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		random := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))
 		table := newTable()
+		table.reserve(rapid.Uint64Range(0, 2000).Draw(t, "reserved"))
 		cells := make([]*tokenCell, 5)
 		for i := range cells {
 			cells[i] = &tokenCell{account: newAccountCell()}

@@ -73,6 +73,30 @@ func newTable() *table {
 	return t
 }
 
+// mostReserved is how many slots are made in advance: 2 GiB of them.
+const mostReserved = 1 << 24
+
+// reserve makes room in a table without digests for those of so many tokens, of
+// which some have had more than one.
+func (t *table) reserve(tokens uint64) {
+	each := int(min(tokens, mostReserved/2)*5/4) / len(t.shards) // digests
+	size := firstSlots
+	for mostUsed(size) < each {
+		size *= 2
+	}
+	if size == firstSlots {
+		return
+	}
+	for i := range t.shards {
+		s := make(slots, size)
+		onHugePages(s)
+		t.shards[i].slots.Store(&s)
+	}
+}
+
+// mostUsed is how many of so many slots may be taken.
+func mostUsed(slots int) int { return slots * 5 / 8 }
+
 // hash mixes the half with the seed. Its top bits pick the shard, its lowest
 // ones the slot.
 func (t *table) hash(d *half) uint64 {
@@ -128,7 +152,7 @@ func (t *table) open(d *domain.Digest, c *tokenCell, snap *snapshot, on terms) {
 	s := *sh.slots.Load()
 	at := s.place(h, half)
 	if at.owner.Load() == nil {
-		if sh.used >= len(s)*5/8 {
+		if sh.used >= mostUsed(len(s)) {
 			larger := t.grown(s)
 			sh.slots.Store(&larger)
 			at = larger.place(h, half)

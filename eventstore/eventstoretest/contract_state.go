@@ -79,12 +79,12 @@ func history(t *testing.T, log eventstore.Log) {
 func usage(t *testing.T, log eventstore.Log) {
 	ctx := Context(t)
 	before, err := log.Usage(ctx)
-	if err != nil || before.Records != 1 {
+	if err != nil || before.Records != 1 || before.Subjects != 1 {
 		t.Fatalf("usage of a new log: %+v, %v", before, err)
 	}
 	Append(t, log, first, 0, strings.Repeat("x", 1000))
 	after, err := log.Usage(ctx)
-	if err != nil || after.Records != 2 || after.Bytes < before.Bytes+1000 || after.MaxBytes != before.MaxBytes {
+	if err != nil || after.Records != 2 || after.Subjects != 2 || after.Bytes < before.Bytes+1000 || after.MaxBytes != before.MaxBytes {
 		t.Errorf("usage grew from %+v to %+v, %v", before, after, err)
 	}
 }
