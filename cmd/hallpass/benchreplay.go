@@ -53,7 +53,7 @@ func (b *bench) replay(ctx context.Context, events int) (measurement, error) {
 	}
 	return b.compare(m, func() (int, time.Duration, error) {
 		runtime.GC() // what the last round left
-		defer replaying()()
+		defer collectLater()()
 		began := time.Now()
 		p := projections.Open(n.log, projections.Config{Logger: slog.New(slog.DiscardHandler)})
 		err := p.Ready(ctx)

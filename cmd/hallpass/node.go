@@ -9,7 +9,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"time"
 
 	"hallpass/api"
@@ -77,6 +76,7 @@ func (n *node) follow(ctx context.Context, log *eventstore.JetStream, s *serving
 	}
 	shown, firstUses := newProgress(os.Stderr, n.logger), projections.NewFirstUses()
 	clocked, now := n.flags.clock.of(log), n.flags.clock.now()
+	collectAgain := collectLater()
 	p := projections.Open(clocked, projections.Config{
 		Now: now, Logger: n.logger, Progress: shown.show, Node: self, Accept: n.flags.others.accept,
 		Head: head, GiveUp: n.flags.others.giveUp, FirstUsed: firstUses.Note, UsageEvery: n.flags.usageEvery,
@@ -94,9 +94,8 @@ func (n *node) follow(ctx context.Context, log *eventstore.JetStream, s *serving
 		TrustedProxies: n.flags.proxies,
 	}), n.flags.dialects.handlers(svc))
 
-	relax := replaying()
 	err = p.Ready(ctx)
-	relax()
+	go collectAgain() // takes a moment, in which checks can be answered
 	shown.done()
 	switch {
 	case ctx.Err() != nil:
@@ -227,14 +226,4 @@ func stopped(ctx context.Context, err error) error {
 		return nil
 	}
 	return err
-}
-
-// replaying makes the garbage collector run less often while a log is replayed
-// into memory that all stays; the returned function ends that. Of 400,000
-// records, "hallpass bench replay" on 2 busy cores did 0.48 of its yardstick
-// with 100 %, 0.62 to 0.72 with 200 % and a quarter more memory, and no more
-// with 400 % and two thirds more memory. GOMEMLIMIT still holds.
-func replaying() func() {
-	before := debug.SetGCPercent(200)
-	return func() { debug.SetGCPercent(before) }
 }

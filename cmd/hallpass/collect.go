@@ -1,0 +1,44 @@
+package main
+
+import (
+	"os"
+	"runtime"
+	"runtime/debug"
+	"sync"
+)
+
+// collectLater makes the garbage collector wait while a log is replayed into
+// memory that mostly stays: to look through it again and again as it grows takes
+// as long as folding it. Collecting begins when a quarter of the memory that this
+// process may take is used, or half of GOMEMLIMIT, and is rarer than usual from
+// then on. The returned function ends that, and gives back what was garbage.
+func collectLater() (collectAgain func()) {
+	if os.Getenv("GOGC") != "" {
+		return func() {} // somebody knows better
+	}
+	percent, limit := debug.SetGCPercent(seldom), debug.SetMemoryLimit(-1)
+	room := min(memory()/4, limit/2)
+	if room <= 0 {
+		return func() { debug.SetGCPercent(percent) }
+	}
+	var begun sync.Once
+	begin := func() {
+		begun.Do(func() {
+			debug.SetGCPercent(seldom)
+			debug.SetMemoryLimit(limit)
+		})
+	}
+	// The first collection finds that nothing leads to this.
+	runtime.AddCleanup(&struct{ _ [8]*byte }{}, func(struct{}) { begin() }, struct{}{})
+	debug.SetGCPercent(-1)
+	debug.SetMemoryLimit(room)
+	return func() {
+		begin()
+		debug.SetGCPercent(percent)
+		debug.FreeOSMemory()
+	}
+}
+
+// seldom is the GC percentage during a replay: a quarter more memory than with
+// 100.
+const seldom = 200
