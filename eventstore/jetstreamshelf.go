@@ -67,7 +67,10 @@ func (s *shelf) ready(ctx context.Context) error {
 	if s.made.Load() {
 		return nil
 	}
-	err := ask(ctx, s.log.nc, fmt.Sprintf(server.JSApiStreamInfoT, shelfStream), nil, nil)
+	err := s.look(ctx)
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil { // a cluster without a leader leaves it unanswered
+		err = s.look(ctx)
+	}
 	if refusal(err) == server.JSStreamNotFoundErr {
 		replicas := s.log.Settings().Replicas
 		err = ask(ctx, s.log.nc, fmt.Sprintf(server.JSApiStreamCreateT, shelfStream), wantedShelf(replicas), nil)
@@ -83,6 +86,13 @@ func (s *shelf) ready(ctx context.Context) error {
 	}
 	s.made.Store(true)
 	return nil
+}
+
+// look returns nil if the bucket is there.
+func (s *shelf) look(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, soonTimeout)
+	defer cancel()
+	return ask(ctx, s.log.nc, fmt.Sprintf(server.JSApiStreamInfoT, shelfStream), nil, nil)
 }
 
 // failed is err with what was being done. A bucket that doesn't answer may have

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"hallpass/eventstore"
 )
@@ -16,25 +17,51 @@ import (
 // values returns what a shelf gives for changes after that, as key=value.
 func values(t *testing.T, s eventstore.Shelf, after uint64) (got []string, last uint64) {
 	t.Helper()
-	last, err := s.Since(Context(t), after, func(key string, value []byte) { got = append(got, key+"="+string(value)) })
-	if err != nil {
-		t.Fatal(err)
-	}
+	untilAnswered(t, func(ctx context.Context) (err error) {
+		got = nil
+		last, err = s.Since(ctx, after, func(key string, value []byte) { got = append(got, key+"="+string(value)) })
+		return err
+	})
 	return got, last
 }
 
+// put puts a value.
+func put(t *testing.T, s eventstore.Shelf, key string, value []byte) (n uint64) {
+	t.Helper()
+	untilAnswered(t, func(ctx context.Context) (err error) {
+		n, err = s.Put(ctx, key, value)
+		return err
+	})
+	return n
+}
+
+// untilAnswered asks as whoever uses a shelf does: again, for a cluster leaves
+// requests without an answer while it has no leader.
+func untilAnswered(t *testing.T, ask func(context.Context) error) {
+	t.Helper()
+	ctx := Context(t)
+	for {
+		err := ask(ctx)
+		if err == nil {
+			return
+		}
+		if ctx.Err() != nil {
+			t.Error(err)
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
 func shelf(t *testing.T, log eventstore.Log) {
-	ctx, s := Context(t), log.Shelf()
+	s := log.Shelf()
 	if got, last := values(t, s, 0); len(got) > 0 || last != 0 {
 		t.Errorf("an empty shelf gives %v and %d", got, last)
 	}
 	var changes []uint64
 	for i, kv := range []string{"n1.00=a", "n2.00=b", "n1.01=", "n1.00=c"} {
 		key, value, _ := strings.Cut(kv, "=")
-		n, err := s.Put(ctx, key, []byte(value))
-		if err != nil {
-			t.Fatal(err)
-		}
+		n := put(t, s, key, []byte(value))
 		if i > 0 && n <= changes[i-1] {
 			t.Errorf("change %d got number %d, after %d", i, n, changes[i-1])
 		}
@@ -74,9 +101,7 @@ func largeShelf(t *testing.T, log eventstore.Log) {
 				mu.Lock()
 				want[key] = value
 				mu.Unlock()
-				if _, err := s.Put(ctx, key, value); err != nil {
-					t.Error(err)
-				}
+				put(t, s, key, value)
 			}
 		})
 	}
