@@ -54,6 +54,7 @@ type follower struct {
 	reported time.Time                 // when report was last called, or a reader opened
 	live     bool
 	wasLive  bool // whether it was live once
+	roomy    bool // makeRoom was tried
 }
 
 func newFollower(log eventstore.Log, cfg Config, f *fold) *follower {
@@ -144,9 +145,6 @@ func (f *follower) session(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if f.fold.applied == 0 {
-		f.makeRoom(ctx)
-	}
 	f.replaying(target)
 	w := &watch{follower: f, reader: r}
 	defer w.stop()
@@ -174,6 +172,9 @@ func (f *follower) session(ctx context.Context) error {
 		}
 		if err := f.apply(records); err != nil {
 			return err
+		}
+		if !f.roomy && !f.reached(target) { // it is a stream of ours, and there is more of it
+			f.makeRoom(ctx)
 		}
 		if !f.live && time.Since(f.reported) >= progressEvery {
 			f.reported = time.Now()
@@ -278,7 +279,8 @@ func (f *follower) lastOf(ctx context.Context) (Seq, error) {
 // makeRoom saves the index from growing step by step while it is filled, which
 // takes a quarter of the time of folding. Without an answer, it grows.
 func (f *follower) makeRoom(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, f.stall)
+	f.roomy = true
+	ctx, cancel := context.WithTimeout(ctx, min(f.stall, time.Second))
 	defer cancel()
 	if u, err := f.log.Usage(ctx); err == nil {
 		f.fold.index.digests.reserve(u.Subjects)

@@ -103,6 +103,9 @@ func TestTheTableIsAMap(t *testing.T) {
 				t.Fatalf("the owner is %p, want %p", o, owner[h])
 			}
 			c := owner[h]
+			if random.IntN(200) == 0 {
+				table.reserve(random.Uint64N(4000))
+			}
 			switch {
 			case c == nil:
 				c = cells[random.IntN(len(cells))]
@@ -156,3 +159,32 @@ func TestAStreamStartsWithAGenesis(t *testing.T) {
 }
 
 func emptyLog() eventstore.Log { return eventstore.NewMemory(eventstore.MemoryConfig{}) }
+
+// Who looks into a shard that was replaced meanwhile is told nothing there that
+// may have changed since.
+func TestAReplacedShardAnswersNothing(t *testing.T) {
+	f := benchFold(t)
+	account, token := benchIDs(0)
+	secret := benchSecret(0, 0)
+	d := secret.Digest()
+	do := func(id domain.TokenID, e domain.Event) {
+		t.Helper()
+		if err := f.apply([]eventstore.Record{benchRecord(f.applied+1, account, id, e)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	do(token, benchIssued(0, d))
+	need := domain.Need{Resource: domain.Resource(benchResource(0)), Action: "AccessDeviceResources", Level: domain.LevelWrite}
+	old := f.index.digests.find(&d)
+	if !f.index.briefly(&Answer{}, old, need) {
+		t.Fatal("the token is refused")
+	}
+	f.index.digests.reserve(10_000)
+	do(token, domain.TokenDisabled{})
+	if f.index.digests.find(&d) == old {
+		t.Fatal("the shard was not replaced")
+	}
+	if a := (Answer{}); f.index.briefly(&a, old, need) {
+		t.Errorf("the slot that was replaced answers %+v", a)
+	}
+}

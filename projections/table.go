@@ -15,8 +15,8 @@ import (
 // that they answer revoked and no other token can bring them again.
 //
 // It is cut into shards that grow one at a time, each by being copied and then
-// replaced as a whole. A reader that still holds the old copy sees what was
-// published before the new one, which is all that its answer claims.
+// replaced as a whole. A reader that still holds the old copy finds whose a
+// digest is there, and asks the owner for the rest.
 //
 // It knows digests by their first half alone: finding another secret with a
 // given half takes 2^128 tries. Digests that share it are one digest, here and
@@ -76,21 +76,19 @@ func newTable() *table {
 // mostReserved is how many slots are made in advance: 2 GiB of them.
 const mostReserved = 1 << 24
 
-// reserve makes room in a table without digests for those of so many tokens, of
-// which some have had more than one.
-func (t *table) reserve(tokens uint64) {
-	each := int(min(tokens, mostReserved/2)*5/4) / len(t.shards) // digests
+// reserve makes room for so many digests, and a sixteenth more: shards don't get
+// exactly as many each.
+func (t *table) reserve(digests uint64) {
+	each := int(min(digests, mostReserved/2)*17/16) / len(t.shards)
 	size := firstSlots
 	for mostUsed(size) < each {
 		size *= 2
 	}
-	if size == firstSlots {
-		return
-	}
 	for i := range t.shards {
-		s := make(slots, size)
-		onHugePages(s)
-		t.shards[i].slots.Store(&s)
+		if s := *t.shards[i].slots.Load(); len(s) < size {
+			larger := t.grown(s, size)
+			t.shards[i].slots.Store(&larger)
+		}
 	}
 }
 
@@ -153,7 +151,7 @@ func (t *table) open(d *domain.Digest, c *tokenCell, snap *snapshot, on terms) {
 	at := s.place(h, half)
 	if at.owner.Load() == nil {
 		if sh.used >= mostUsed(len(s)) {
-			larger := t.grown(s)
+			larger := t.grown(s, 2*len(s))
 			sh.slots.Store(&larger)
 			at = larger.place(h, half)
 		}
@@ -225,9 +223,10 @@ func (s slots) place(h uint64, d *half) *slot {
 	}
 }
 
-// grown returns a copy of s of twice the size.
-func (t *table) grown(s slots) slots {
-	n := make(slots, 2*len(s))
+// grown returns a copy of s of that size, to replace it. What is open in s is not
+// any more: nobody would shut it there, and who still looks into s asks the owner.
+func (t *table) grown(s slots, size int) slots {
+	n := make(slots, size)
 	onHugePages(n)
 	for i := range s {
 		from := &s[i]
@@ -236,6 +235,7 @@ func (t *table) grown(s slots) slots {
 			to.half, to.account = from.half, from.account
 			to.owner.Store(c)
 			to.set(from.live.Load(), from.terms())
+			from.live.Store(nil)
 		}
 	}
 	return n

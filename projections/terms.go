@@ -77,7 +77,7 @@ func (x *Index) briefly(a *Answer, at *slot, need domain.Need) bool {
 		}
 		d = grant.decide(need, &live.allow[0])
 	}
-	if at.live.Load() != live {
+	if at.live.Load() != live || at.account.state.Load() != uint32(domain.AccountIsOpen) { // nor when the clock was asked
 		return false
 	}
 	a.Decision, a.Token, a.sight = d, &live.token, x.sight(at.owner.Load())
