@@ -183,7 +183,8 @@ func (e *embedded) listenForClients(opts *server.Options, cfg EmbedConfig) error
 	return nil
 }
 
-// dialer reaches the server from this process.
+// dialer reaches the server from this process, without TLS: a tap reads what is
+// sent, and listen adds none to the listener that it is for.
 func (e *embedded) dialer() dialer {
 	if !e.tcp {
 		return e.inProcess(e.own)

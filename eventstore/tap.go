@@ -3,6 +3,7 @@ package eventstore
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"net"
 	"strconv"
 	"time"
@@ -126,7 +127,11 @@ func (t *tap) take(m *frame, payload []byte) error {
 	if string(m.subject) != t.reader.inbox {
 		d, ok := parseDelivery(m.reply)
 		foreign, err := foreignIn(header)
-		t.reader.deliver(d, ok && err == nil, Record{
+		if err != nil {
+			t.reader.fail(fmt.Errorf("%w: the header of record %d: %w", ErrLost, d.seq, err))
+			return nil
+		}
+		t.reader.deliver(d, ok, Record{
 			Seq: d.seq, Stored: d.stored, Subject: Subject(m.subject), Data: bytes.Clone(data), Foreign: foreign,
 		})
 		return nil
@@ -144,10 +149,18 @@ func (t *tap) take(m *frame, payload []byte) error {
 	return nil
 }
 
-// foreignIn is foreignHeader of a header as it is sent.
+// foreignIn is foreignHeader of a header as it is sent. Its error is that with
+// which the library gives up a reader, too.
 func foreignIn(header []byte) (string, error) {
-	for line := range bytes.Lines(header) {
-		key, _, _ := bytes.Cut(line, []byte(":"))
+	_, lines, _ := bytes.Cut(header, []byte("\r\n")) // behind NATS/1.0
+	for line := range bytes.Lines(lines) {
+		if len(bytes.TrimRight(line, "\r\n")) == 0 { // the header's end
+			break
+		}
+		key, _, ok := bytes.Cut(line, []byte(":"))
+		if !ok {
+			return "", nats.ErrBadHeaderMsg
+		}
 		if isForeign(string(key[:min(len(key), 32)])) { // a string of 32 bytes is not allocated, and none that is longer is foreign by its end
 			h, err := nats.DecodeHeadersMsg(header)
 			return foreignHeader(h), err
