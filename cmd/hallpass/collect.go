@@ -9,7 +9,7 @@ import (
 
 // collectLater makes the garbage collector wait while a log is replayed into
 // memory that mostly stays: to look through it again and again as it grows takes
-// as long as folding it. Collecting begins when a quarter of the memory that this
+// as long as folding it. Collecting begins when an eighth of the memory that this
 // process may take is used, or half of GOMEMLIMIT, and is rarer than usual from
 // then on. The returned function ends that, and gives back what was garbage.
 func collectLater() (collectAgain func()) {
@@ -17,7 +17,7 @@ func collectLater() (collectAgain func()) {
 		return func() {} // somebody knows better
 	}
 	percent, limit := debug.SetGCPercent(seldom), debug.SetMemoryLimit(-1)
-	room := min(memory()/4, limit/2)
+	room := min(memory()/8, limit/2)
 	if room <= 0 {
 		return func() { debug.SetGCPercent(percent) }
 	}
@@ -28,10 +28,11 @@ func collectLater() (collectAgain func()) {
 			debug.SetMemoryLimit(limit)
 		})
 	}
-	// The first collection finds that nothing leads to this.
-	runtime.AddCleanup(&struct{ _ [8]*byte }{}, func(struct{}) { begin() }, struct{}{})
 	debug.SetGCPercent(-1)
 	debug.SetMemoryLimit(room)
+	// The first collection finds that nothing leads to this. It is set up last: a
+	// collection before is not because the room is taken.
+	runtime.AddCleanup(&struct{ _ [8]*byte }{}, func(struct{}) { begin() }, struct{}{})
 	return func() {
 		begin()
 		debug.SetGCPercent(percent)

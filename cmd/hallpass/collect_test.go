@@ -1,8 +1,10 @@
 package main
 
 import (
+	"runtime"
 	"runtime/debug"
 	"testing"
+	"time"
 )
 
 func TestCollectLaterLeavesTheCollectorAsItWas(t *testing.T) {
@@ -19,6 +21,21 @@ func TestCollectLaterLeavesTheCollectorAsItWas(t *testing.T) {
 	again()
 	if p, l := debug.SetGCPercent(77), debug.SetMemoryLimit(-1); p != 77 || l != limit {
 		t.Errorf("afterwards %d %%, limit %d; want 77 %%, %d", p, l, limit)
+	}
+}
+
+// The first collection is the last of its kind.
+func TestCollectingBeginsByItself(t *testing.T) {
+	t.Setenv("GOGC", "")
+	if memory() == 0 {
+		t.Skip("how much memory there is can't be told on this system")
+	}
+	limit := debug.SetMemoryLimit(-1)
+	defer collectLater()()
+	for deadline := time.Now().Add(time.Minute); debug.SetMemoryLimit(-1) != limit; runtime.GC() {
+		if time.Now().After(deadline) {
+			t.Fatalf("the limit is still %d, want %d", debug.SetMemoryLimit(-1), limit)
+		}
 	}
 }
 

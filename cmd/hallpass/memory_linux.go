@@ -42,15 +42,17 @@ func limits(cgroup string) (files []string) {
 		if len(fields) < 3 {
 			continue
 		}
-		root, file := "/sys/fs/cgroup", "memory.max"
+		root, names := "/sys/fs/cgroup", []string{"memory.high", "memory.max"}
 		if fields[1] != "" {
-			root, file = "/sys/fs/cgroup/memory", "memory.limit_in_bytes"
+			root, names = "/sys/fs/cgroup/memory", []string{"memory.limit_in_bytes"}
 		}
 		if fields[1] != "" && !slices.Contains(strings.Split(fields[1], ","), "memory") {
 			continue
 		}
 		for group := path.Join("/", fields[2]); ; group = path.Dir(group) {
-			files = append(files, path.Join(root, group, file))
+			for _, name := range names {
+				files = append(files, path.Join(root, group, name))
+			}
 			if group == "/" {
 				break
 			}

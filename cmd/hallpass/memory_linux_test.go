@@ -13,7 +13,10 @@ func TestMemory(t *testing.T) {
 		t.Errorf("nothing said: %d", got)
 	}
 	two := limits("0::/a/b\n")
-	if want := []string{"/sys/fs/cgroup/a/b/memory.max", "/sys/fs/cgroup/a/memory.max", "/sys/fs/cgroup/memory.max"}; !slices.Equal(two, want) {
+	if want := []string{
+		"/sys/fs/cgroup/a/b/memory.high", "/sys/fs/cgroup/a/b/memory.max", "/sys/fs/cgroup/a/memory.high", "/sys/fs/cgroup/a/memory.max",
+		"/sys/fs/cgroup/memory.high", "/sys/fs/cgroup/memory.max",
+	}; !slices.Equal(two, want) {
 		t.Errorf("version 2: %q", two)
 	}
 	one := limits("9:cpu,memory:/x\n3:pids:/y\nodd\n")

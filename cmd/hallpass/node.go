@@ -94,8 +94,11 @@ func (n *node) follow(ctx context.Context, log *eventstore.JetStream, s *serving
 		TrustedProxies: n.flags.proxies,
 	}), n.flags.dialects.handlers(svc))
 
+	go func() { // it takes a moment, in which checks can be answered
+		standstill(p)
+		collectAgain()
+	}()
 	err = p.Ready(ctx)
-	go collectAgain() // takes a moment, in which checks can be answered
 	shown.done()
 	switch {
 	case ctx.Err() != nil:
@@ -226,4 +229,17 @@ func stopped(ctx context.Context, err error) error {
 		return nil
 	}
 	return err
+}
+
+// standstill returns once p is live, or has not got on for two seconds: then it
+// may be hours until a node without its quorum is ready.
+func standstill(p *projections.Projection) {
+	for applied := p.Position.At(); ; {
+		time.Sleep(2 * time.Second)
+		now := p.Position.At()
+		if s := p.Status(); s.Phase != projections.Replaying || now == applied {
+			return
+		}
+		applied = now
+	}
 }
