@@ -42,6 +42,9 @@ func (c *change) grants(raw json.RawMessage, at string) (*[]domain.Grant, error)
 				if len(actions[part]) > 0 {
 					grants = append(grants, domain.Grant{Resource: pattern, Actions: actions[part], Unverified: true})
 				}
+				if len(grants) > domain.MaxGrants {
+					return nil, tooMany(at)
+				}
 			}
 		}
 	}
@@ -91,10 +94,18 @@ func (c *change) actionsOnParts(raw json.RawMessage, at string, out map[string][
 			if part == "" {
 				return wrong
 			}
-			out[part] = append(out[part], domain.Action(action))
+			if out[part] = append(out[part], domain.Action(action)); len(out) > domain.MaxGrants+1 { // one is for the whole
+				return tooMany(at)
+			}
 		}
 	}
 	return nil
+}
+
+// tooMany is found here, and not only where tokens are made: a body may have very
+// many, and each is looked at closely.
+func tooMany(at string) error {
+	return domain.Invalid(at, "a token has at most %d grants, allow and deny together", domain.MaxGrants)
 }
 
 // listOf returns the items of an array, or what else there is, which is valid

@@ -1,8 +1,11 @@
 package thinger
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+
+	"hallpass/domain"
 )
 
 func TestGuard(t *testing.T) {
@@ -118,5 +121,28 @@ func TestOnlyAllOfRootActsElsewhere(t *testing.T) {
 	w.as(part, "GET", tokens, "").is(t, 403, "may not")
 	if got := w.as(whole, "GET", tokens, ""); got.status != 200 {
 		t.Errorf("%d %s", got.status, got.body)
+	}
+}
+
+// As many grants are taken as a token may have, and no more, however they are
+// written.
+func TestAsManyGrantsAsATokenMayHave(t *testing.T) {
+	w := newWorld(t)
+	w.create("t1", "")
+	for _, n := range []int{domain.MaxGrants, domain.MaxGrants + 1, 20 * domain.MaxGrants} {
+		var ids, parts []string
+		for i := range n {
+			ids = append(ids, fmt.Sprintf(`"d%d":"ListDevices"`, i))
+			parts = append(parts, fmt.Sprintf(`"p%d"`, i))
+		}
+		for _, device := range []string{strings.Join(ids, ","), `"d1":[{"AccessDeviceResources":[` + strings.Join(parts, ",") + `]}]`} {
+			r := w.as(w.home, "PUT", tokens+"/t1", `{"allow":{"Device":{`+device+`}}}`)
+			switch {
+			case n > domain.MaxGrants:
+				r.is(t, 400, "at most 256 grants")
+			case r.status != 200:
+				t.Errorf("%d grants: %d %.200s", n, r.status, r.body)
+			}
+		}
 	}
 }
