@@ -76,10 +76,10 @@ func newTable() *table {
 // mostReserved is how many slots are made in advance: 2 GiB of them.
 const mostReserved = 1 << 24
 
-// reserve makes room for so many digests, and a sixteenth more: shards don't get
-// exactly as many each.
+// reserve makes room for so many digests, and an eighth more: some tokens have
+// had several, and shards don't get exactly as many each.
 func (t *table) reserve(digests uint64) {
-	each := int(min(digests, mostReserved/2)*17/16) / len(t.shards)
+	each := int(min(digests, mostReserved/2)*9/8) / len(t.shards)
 	size := firstSlots
 	for mostUsed(size) < each {
 		size *= 2

@@ -9,15 +9,15 @@ import (
 
 // collectLater makes the garbage collector wait while a log is replayed into
 // memory that mostly stays: to look through it again and again as it grows takes
-// as long as folding it. Collecting begins when an eighth of the memory that this
+// as long as folding it. Collecting begins when a fifth of the memory that this
 // process may take is used, or half of GOMEMLIMIT, and is rarer than usual from
-// then on. The returned function ends that, and gives back what was garbage.
+// then on. The returned function ends that.
 func collectLater() (collectAgain func()) {
 	if os.Getenv("GOGC") != "" {
 		return func() {} // somebody knows better
 	}
 	percent, limit := debug.SetGCPercent(seldom), debug.SetMemoryLimit(-1)
-	room := min(memory()/8, limit/2)
+	room := min(memory()/5, limit/2)
 	if room <= 0 {
 		return func() { debug.SetGCPercent(percent) }
 	}
@@ -36,7 +36,6 @@ func collectLater() (collectAgain func()) {
 	return func() {
 		begin()
 		debug.SetGCPercent(percent)
-		debug.FreeOSMemory()
 	}
 }
 

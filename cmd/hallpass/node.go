@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"hallpass/api"
@@ -97,6 +98,7 @@ func (n *node) follow(ctx context.Context, log *eventstore.JetStream, s *serving
 	go func() { // it takes a moment, in which checks can be answered
 		standstill(p)
 		collectAgain()
+		debug.FreeOSMemory()
 	}()
 	err = p.Ready(ctx)
 	shown.done()
