@@ -72,11 +72,11 @@ func (f *fold) meet(e *domain.Checkpoint, seq Seq) error {
 	root, known := f.tree.rootAt(e.Size)
 	switch {
 	case e.Size > f.tree.size():
-		f.heads.backTo(f.checkpoints.agreed)
+		f.takeBack()
 		return &HistoryError{After: f.checkpoints.through, By: seq, Why: fmt.Sprintf(
 			"the checkpoint at revision %d covers %d facts, and only %d came before it", seq, e.Size, f.tree.size())}
 	case known && root != e.Root:
-		f.heads.backTo(f.checkpoints.agreed)
+		f.takeBack()
 		return &HistoryError{After: f.checkpoints.through, By: seq, Why: fmt.Sprintf(
 			"the checkpoint at revision %d, on which a majority of the replicas agreed, has another root", seq)}
 	}
@@ -90,6 +90,13 @@ func (f *fold) meet(e *domain.Checkpoint, seq Seq) error {
 	}
 	f.syncDue.Store(f.current)
 	return nil
+}
+
+// takeBack has what this node noted of a history that a majority does not have
+// taken back, and nothing noted of the records that came along with the word of it.
+func (f *fold) takeBack() {
+	f.heads.backTo(f.checkpoints.agreed)
+	f.newest = 0
 }
 
 // checkpointing appends checkpoint records as they are due, and has what head

@@ -3,6 +3,8 @@ package projections
 import (
 	"errors"
 	"fmt"
+	"log/slog"
+	"path/filepath"
 	"testing"
 
 	"hallpass/domain"
@@ -48,5 +50,47 @@ func TestAnUnreadableRecordEndsWhatIsBeforeIt(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What a majority does not have is not noted as read, though it came in one piece
+// with the majority's word: a copy that is whole again would be taken for damaged.
+func TestNothingIsNotedOfAHistoryThatIsContradicted(t *testing.T) {
+	head, err := eventstore.OpenHead(filepath.Join(t.TempDir(), "head"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := head.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	f := newFold(emptyLog(), &Config{Boot: bootTime, Now: func() domain.Instant { return 0 }, Head: head, Logger: slog.New(slog.DiscardHandler)})
+	checkpoint := func(root Hash) eventstore.Record {
+		r := benchRecord(f.applied+1, domain.RootAccount, "", domain.Checkpoint{Size: f.tree.size(), Root: root, Seen: []domain.Sighting{{Replica: "r", By: domain.Incarnation{1}}}})
+		r.Subject = eventstore.CheckpointSubject
+		return r
+	}
+	if err := f.apply(benchStart()); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.caughtUp(); err != nil {
+		t.Fatal(err)
+	}
+	_, root := f.tree.head()
+	agreed := eventstore.Mark{Seq: f.applied, Size: f.tree.size(), Root: root}
+	if err := f.apply([]eventstore.Record{checkpoint(root)}); err != nil {
+		t.Fatal(err)
+	}
+	a, id := benchIDs(0)
+	fact := benchRecord(f.applied+1, a, id, benchIssued(0, benchSecret(0, 0).Digest()))
+	word := checkpoint(Hash{1})
+	word.Seq, word.Stored = fact.Seq+1, fact.Stored+1
+	var differs *HistoryError
+	if err := f.apply([]eventstore.Record{fact, word}); !errors.As(err, &differs) {
+		t.Fatalf("got %v", err)
+	}
+	if got, ok := head.Mark(); !ok || got != agreed {
+		t.Errorf("noted is revision %d, size %d; want what was agreed, %d and %d", got.Seq, got.Size, agreed.Seq, agreed.Size)
 	}
 }
