@@ -10,9 +10,9 @@ import (
 )
 
 // placeTries bounds how often a consumer is made anew because it landed on
-// another server. Each takes some 2 ms; of three servers one in sixty readers
-// then still reads elsewhere.
-const placeTries = 10
+// another server. Each takes some 2 ms. Of three servers one in 200,000 readers
+// then still reads elsewhere, of five one in 800.
+const placeTries = 30
 
 // ownAvoided is how long Read takes the server that comes after a reader of
 // this process's own server was given up: its copy may be what was wrong.

@@ -50,12 +50,13 @@ func TestDamagedLeaderStepsDown(t *testing.T) {
 	c.Stop(2)
 	eventstoretest.RemoveBlock(t, c.Configs[2].Dir, 0)
 	c.Start(2)
-	var lines eventstoretest.Lines
-	broken := projections.Open(c.Log(2), projections.Config{Logger: lines.Logger(), Node: projections.NodeConfig{Name: "n3"}})
-	defer broken.Close()
-	if err := broken.Ready(eventstoretest.Context(t)); err == nil || !lines.Has("revisions 1 to") {
-		t.Fatalf("the damaged node: %v", err)
-	}
+	eventstoretest.Eventually(t, "a node has read the damaged copy", func() bool { // by lot it reads another
+		var lines eventstoretest.Lines
+		broken := projections.Open(c.Log(2), projections.Config{Logger: lines.Logger(), Node: projections.NodeConfig{Name: "n3"}})
+		defer broken.Close()
+		err := broken.Ready(eventstoretest.Context(t))
+		return err != nil && lines.Has("revisions 1 to")
+	})
 	c.Lead(2)
 
 	healthy := services[0]
