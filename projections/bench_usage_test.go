@@ -5,8 +5,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"hallpass/domain"
 )
 
 // BenchmarkCheckGathering asks about a million tokens in random order, in turns
@@ -22,37 +20,31 @@ func BenchmarkCheckGathering(b *testing.B) {
 }
 
 func (q *asked) benchGathering(b *testing.B) {
-	const few = 2_000
 	x := q.fold.index
 	defer func() { x.gathered = nil }()
 	u := newUsage(&Config{UsageEvery: time.Hour, Node: NodeConfig{Name: "n1"}}, emptyLog(), q.fold.directory, x)
 	addr := netip.MustParseAddr("203.0.113.77")
-	needs := make([]domain.Need, few)
+	asks := make([]asking, 2_000)
 	var took [3]time.Duration
 	b.ReportAllocs()
-	for left, sinceFlush := b.N, 0; left > 0; left -= few {
-		n := min(left, few)
+	for left, sinceFlush := b.N, 0; left > 0; left -= len(asks) {
+		asks = asks[:min(left, len(asks))]
 		for turn := range took {
-			for i := range n {
-				needs[i] = domain.Need{
-					Resource: domain.Resource(q.resource(int(q.order[(q.at+i)%len(q.order)]))),
-					Action:   "AccessDeviceResources", Level: domain.LevelWrite,
-				}
-			}
+			b.StopTimer()
+			q.next(asks)
+			b.StartTimer()
 			x.gathered = [...]*gathered{nil, &u.gathered, &u.gathered}[turn]
 			from := [...]netip.Addr{{}, {}, addr}[turn]
 			began := time.Now()
-			for i := range n {
-				o := q.order[(q.at+i)%len(q.order)]
-				a, err := x.CheckFrom(q.secrets[o], needs[i], from)
+			for i := range asks {
+				a, err := x.CheckFrom(asks[i].secret, asks[i].need, from)
 				if err != nil || !a.Allowed() {
-					b.Fatalf("token %d: got %v, %v, want it granted", o, a.Verdict, err)
+					b.Fatalf("token %d: got %v, %v, want it granted", asks[i].token, a.Verdict, err)
 				}
 			}
 			took[turn] += time.Since(began)
-			q.at += n
 		}
-		if sinceFlush += 3 * n; sinceFlush >= 1_000_000 {
+		if sinceFlush += 3 * len(asks); sinceFlush >= 1_000_000 {
 			b.StopTimer()
 			u.collect()
 			b.StartTimer()
@@ -68,11 +60,11 @@ func benchOne(b *testing.B, q *asked, g *gathered) {
 	x := q.fold.index
 	x.gathered = g
 	defer func() { x.gathered = nil }()
-	need := domain.Need{Resource: domain.Resource(q.resource(5)), Action: "AccessDeviceResources", Level: domain.LevelWrite}
+	ask := q.about(5)
 	var failed atomic.Bool
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			if a, err := x.Check(q.secrets[5], need); err != nil || !a.Allowed() {
+			if a, err := x.Check(ask.secret, ask.need); err != nil || !a.Allowed() {
 				failed.Store(true)
 			}
 		}
@@ -91,8 +83,9 @@ func BenchmarkCollect(b *testing.B) {
 	u := newUsage(&Config{UsageEvery: time.Hour, Node: NodeConfig{Name: "n1"}}, emptyLog(), q.fold.directory, x)
 	for b.Loop() {
 		b.StopTimer()
-		for i := range q.secrets {
-			if _, err := x.Check(q.secrets[i], anyOf(q, i)); err != nil {
+		for token := range uint32(benchTokens) {
+			ask := q.about(token)
+			if _, err := x.Check(ask.secret, ask.need); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -105,8 +98,4 @@ func BenchmarkCollect(b *testing.B) {
 		bytes += len(t)
 	}
 	b.ReportMetric(float64(bytes)/benchTokens, "bytes/token")
-}
-
-func anyOf(q *asked, i int) domain.Need {
-	return domain.Need{Resource: domain.Resource(q.resource(i)), Action: "AccessDeviceResources", Level: domain.LevelWrite}
 }

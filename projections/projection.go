@@ -81,11 +81,15 @@ type Projection struct {
 	usage    sync.WaitGroup // of Usage's loop
 }
 
+// wallTime is the wall clock as the time package has it: a test may run in time
+// of its own (testing/synctest).
+func wallTime() domain.Instant { return domain.Instant(time.Now().UnixMilli()) }
+
 // Open starts to follow the log and returns at once; Ready waits until the
 // node is live. Close ends it. The log stays the caller's.
 func Open(log eventstore.Log, cfg Config) *Projection {
 	if cfg.Now == nil {
-		cfg.Now = func() domain.Instant { return domain.Instant(time.Now().UnixMilli()) }
+		cfg.Now = wallTime
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
