@@ -15,8 +15,8 @@ const (
 // memory itself. It is advice; where it is not taken, look-ups are slower and
 // nothing else. The range is rounded outwards, so some neighbours on the heap
 // come to stand in such pages too.
-func onHugePages(s slots) {
-	size := uintptr(len(s)) * unsafe.Sizeof(slot{})
+func onHugePages[E any](s []E) {
+	size := uintptr(len(s)) * unsafe.Sizeof(s[0])
 	if size < hugePage {
 		return
 	}

@@ -3,4 +3,4 @@
 package projections
 
 // onHugePages does nothing here: see hugepages_linux.go.
-func onHugePages(slots) {}
+func onHugePages[E any]([]E) {}

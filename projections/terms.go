@@ -58,7 +58,7 @@ func (b *brief) decide(n domain.Need, allow *domain.Grant) domain.Decision {
 // Little is done here once the slot has been waited for: then the processor
 // already waits for what the next check reads.
 func (x *Index) briefly(a *Answer, at *slot, need domain.Need) bool {
-	live := at.live.Load()
+	live, sight := at.live.Load(), x.sight(at.owner.Load()) // both first: they are waited for together
 	if live == nil || at.account.state.Load() != uint32(domain.AccountIsOpen) {
 		return false
 	}
@@ -80,7 +80,7 @@ func (x *Index) briefly(a *Answer, at *slot, need domain.Need) bool {
 	if at.live.Load() != live || at.account.state.Load() != uint32(domain.AccountIsOpen) { // nor when the clock was asked
 		return false
 	}
-	a.Decision, a.Token, a.sight = d, &live.token, x.sight(at.owner.Load())
+	a.Decision, a.Token, a.sight = d, &live.token, sight
 	return true
 }
 

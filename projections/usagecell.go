@@ -43,8 +43,8 @@ type gathered struct {
 	head atomic.Pointer[tokenCell]
 }
 
-// sight is the uses of a cell as they stood when its token was found. Reading
-// them that early has the processor fetch them while it decides.
+// sight is the uses of a cell as they stood when its token was found, or before.
+// Reading them that early has the processor fetch them while it decides.
 type sight struct {
 	cell *tokenCell // nil: of nothing that counts
 	word uint64
@@ -58,8 +58,9 @@ func (c *tokenCell) sight() sight { return sight{c, c.used.word.Load()} }
 func (g *gathered) note(s sight, used *domain.Token, now int64, from uint64) {
 	u, w := &s.cell.used, s.word
 	// The fold sets the generation in the word before it lets anyone see a token
-	// of that generation, and no snapshot ever comes back: what still stands now
-	// was of the generation that the word had.
+	// of that generation, and by then the one before has been revoked, by another
+	// snapshot; none ever comes back. So what still stands now was of the
+	// generation that the word had, or the word has changed since.
 	if s.cell.token() != used && uint32(used.Generation) != uint32(w>>generation) {
 		return
 	}
