@@ -46,11 +46,14 @@ func Encode(f *Fact) []byte {
 //
 // The strings of the fact are parts of one copy of data: whoever keeps one
 // keeps that copy, and data may be used again.
-func Decode(data []byte) (*Fact, error) {
+func Decode(data []byte) (*Fact, error) { return DecodeText(string(data)) }
+
+// DecodeText is Decode of data that is a string already, of which no copy is made.
+func DecodeText(data string) (*Fact, error) {
 	if len(data) > MaxEventSize {
 		return nil, &UnreadableError{"it is longer than an event may be"}
 	}
-	r := reader{data: string(data), end: len(data), in: "Fact"}
+	r := reader{data: data, end: len(data), in: "Fact"}
 	f := new(Fact)
 	typ := r.str(1)
 	copy(f.ID[:], r.fixed(2, len(f.ID)))

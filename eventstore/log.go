@@ -16,7 +16,7 @@ type Record struct {
 	Seq     Seq
 	Stored  domain.Instant // the stream's time
 	Subject Subject
-	Data    []byte // a domain.Fact, encoded, or a barrier's; not to be changed
+	Data    []byte // a domain.Fact, encoded, or a barrier's; never changed by anyone: facts keep parts of it
 	Foreign string // a header that no fact may carry (Nats-TTL, Nats-Rollup, Nats-Schedule…); "": none. Barriers carry Nats-TTL
 }
 

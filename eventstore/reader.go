@@ -1,6 +1,7 @@
 package eventstore
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -162,7 +163,8 @@ func (r *reader) receive(m *nats.Msg) {
 	}
 	d, ok := parseDelivery(m.Reply)
 	r.deliver(d, ok, Record{
-		Seq: d.seq, Stored: d.stored, Subject: Subject(m.Subject), Data: m.Data, Foreign: foreignHeader(m.Header),
+		Seq: d.seq, Stored: d.stored, Subject: Subject(m.Subject), Foreign: foreignHeader(m.Header),
+		Data: bytes.Clone(m.Data), // in one piece with the header there, and facts are kept
 	})
 }
 

@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math/rand/v2"
 	"runtime"
@@ -77,7 +78,8 @@ func (p *tape) add(r eventstore.Record) {
 	p.ends = append(p.ends, [2]int{subject, len(p.text)})
 }
 
-// read fills buf as a reader of the log does: a new string for each subject.
+// read fills buf as a reader of the log does: with new memory for each subject
+// and for the data.
 func (p *tape) read(at int, buf []eventstore.Record) (n int) {
 	start := 0
 	if at > 0 {
@@ -88,7 +90,7 @@ func (p *tape) read(at int, buf []eventstore.Record) (n int) {
 		seq := Seq(benchAccounts + 2 + at + n)
 		buf[n] = eventstore.Record{
 			Seq: seq, Stored: domain.Instant(seq),
-			Subject: eventstore.Subject(p.text[start:end[0]]), Data: p.text[end[0]:end[1]:end[1]],
+			Subject: eventstore.Subject(p.text[start:end[0]]), Data: bytes.Clone(p.text[end[0]:end[1]]),
 		}
 		start = end[1]
 	}

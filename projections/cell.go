@@ -18,10 +18,9 @@ type accountCell struct {
 
 	// Guarded by Directory.mu; order's elements and born never change once
 	// they are there.
-	born   Seq // the record that opened it; 0: it was never opened
-	last   Seq // the account's own newest record, void ones included
-	tokens map[domain.TokenID]*tokenCell
-	order  []*tokenCell // those ever issued, by born
+	born  Seq          // the record that opened it; 0: it was never opened
+	last  Seq          // the account's own newest record, void ones included
+	order []*tokenCell // those ever issued, by born
 
 	ends map[*tokenCell]domain.Instant // of those in managers
 
@@ -29,7 +28,7 @@ type accountCell struct {
 }
 
 func newAccountCell() *accountCell {
-	c := &accountCell{tokens: map[domain.TokenID]*tokenCell{}}
+	c := new(accountCell)
 	c.now.Store(&domain.Account{})
 	return c
 }
@@ -117,7 +116,8 @@ func (f *fold) descentLocked(c *tokenCell, t *domain.Token) *descent {
 	if was := c.now.Load(); was != nil && was.token.Generation == t.Generation {
 		return was.from
 	}
-	d := &descent{parent: f.directory.tokenLocked(c.account, t.Parent.Token), above: []domain.TokenID{t.Parent.Token}}
+	names := f.directory.tokens.hash(t.Account, t.Parent.Token)
+	d := &descent{parent: f.directory.tokenLocked(names, c.account, t.Parent.Token), above: []domain.TokenID{t.Parent.Token}}
 	if s := d.parent.now.Load(); s != nil && s.from != nil && t.Parent.IsOf(&s.token) {
 		d.above = append(d.above, s.from.above...)
 	}

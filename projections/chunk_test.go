@@ -16,11 +16,11 @@ import (
 func TestAnUnreadableRecordEndsWhatIsBeforeIt(t *testing.T) {
 	records := benchStart()
 	first := len(records)
-	for n := range 4 * lockFor {
+	for n := range 8 * lockFor {
 		a, id := benchIDs(n)
 		records = append(records, benchRecord(Seq(first+n)+1, a, id, benchIssued(n, benchSecret(n, 0).Digest())))
 	}
-	for _, at := range []int{0, 1, 100, lockFor - 1, lockFor, lockFor + 1, 2 * lockFor, 4*lockFor - 1, 4 * lockFor} {
+	for _, at := range []int{0, 1, 100, lockFor - 1, lockFor, lockFor + 1, 2 * lockFor, 7*lockFor + 3, 8 * lockFor} {
 		t.Run(fmt.Sprint(at), func(t *testing.T) {
 			f := newFold(emptyLog(), &Config{Boot: bootTime, Now: func() domain.Instant { return 0 }})
 			given := append([]eventstore.Record(nil), records...)
@@ -38,7 +38,7 @@ func TestAnUnreadableRecordEndsWhatIsBeforeIt(t *testing.T) {
 			if f.applied != Seq(at) || f.position.At() != Seq(at) {
 				t.Errorf("applied up to %d, %d published, want %d", f.applied, f.position.At(), at)
 			}
-			for n := range 4 * lockFor {
+			for n := range 8 * lockFor {
 				d := benchSecret(n, 0).Digest()
 				if known := f.index.digests.find(&d) != nil; known != (first+n < at) {
 					t.Fatalf("token %d is known: %v", n, known)

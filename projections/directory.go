@@ -13,7 +13,9 @@ type Directory struct {
 	mu       sync.RWMutex // guards what follows, and what cells say they guard by it
 	accounts map[domain.AccountID]*accountCell
 	order    []*accountCell // those ever opened, by born; its elements never change
-	free     []tokenCell    // cells to come: many in one piece are less work to collect garbage around
+	tokens   *cells
+	free     []tokenCell    // cells to come: many in one piece are less work to collect garbage around, and to find
+	made     int            // how many of them came last
 	types    map[string]Seq // the newest record of each resource type that has any
 
 	catalog atomic.Pointer[domain.Catalog] // never nil; the fold alone sets it
@@ -21,7 +23,7 @@ type Directory struct {
 }
 
 func newDirectory() *Directory {
-	d := &Directory{accounts: map[domain.AccountID]*accountCell{}, types: map[string]Seq{}}
+	d := &Directory{accounts: map[domain.AccountID]*accountCell{}, tokens: newCells(), types: map[string]Seq{}}
 	d.catalog.Store(domain.Builtin())
 	return d
 }
@@ -51,7 +53,7 @@ func (d *Directory) State(of domain.Target) (s domain.State, last Seq) {
 	case of.Token == "":
 		return s, a.last
 	}
-	if t := a.tokens[of.Token]; t != nil {
+	if t := d.cellLocked(of.Account, of.Token); t != nil {
 		s.Token, s.Ancestors, last = *t.token(), t.ancestors(), t.last
 	}
 	return s, last
@@ -62,11 +64,11 @@ func (d *Directory) State(of domain.Target) (s domain.State, last Seq) {
 func (d *Directory) Lineage(account domain.AccountID, id domain.TokenID) []*domain.Token {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	a := d.accounts[account]
-	if a == nil || a.tokens[id] == nil || a.tokens[id].now.Load() == nil {
+	c := d.cellLocked(account, id)
+	if c == nil || c.now.Load() == nil {
 		return nil
 	}
-	return append([]*domain.Token{a.tokens[id].token()}, a.tokens[id].ancestors()...)
+	return append([]*domain.Token{c.token()}, c.ancestors()...)
 }
 
 // Account returns an account; false if it was never opened.
@@ -86,11 +88,26 @@ func (d *Directory) Account(id domain.AccountID) (domain.Account, bool) {
 func (d *Directory) Token(account domain.AccountID, id domain.TokenID) (*domain.Token, bool) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	a := d.accounts[account]
-	if a == nil || a.tokens[id] == nil || a.tokens[id].now.Load() == nil {
+	c := d.cellLocked(account, id)
+	if c == nil || c.now.Load() == nil {
 		return nil, false
 	}
-	return a.tokens[id].token(), true
+	return c.token(), true
+}
+
+// cell returns the cell of a token; nil if it was never issued.
+func (d *Directory) cell(account domain.AccountID, id domain.TokenID) *tokenCell {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.cellLocked(account, id)
+}
+
+func (d *Directory) cellLocked(account domain.AccountID, id domain.TokenID) *tokenCell {
+	a := d.accounts[account]
+	if a == nil {
+		return nil
+	}
+	return d.tokens.find(d.tokens.hash(account, id), a, id)
 }
 
 // accountLocked returns the cell of an account and makes it if need be. Only the
@@ -104,16 +121,29 @@ func (d *Directory) accountLocked(id domain.AccountID) *accountCell {
 	return a
 }
 
-func (d *Directory) tokenLocked(a *accountCell, id domain.TokenID) *tokenCell {
-	t := a.tokens[id]
-	if t == nil {
-		if len(d.free) == 0 {
-			d.free = make([]tokenCell, 256)
-		}
-		t, d.free = &d.free[0], d.free[1:]
-		t.account = a
-		a.tokens[id] = t
+// reserve makes room for so many tokens. Nobody waits for more than one shard.
+func (d *Directory) reserve(tokens uint64) {
+	for shard := range d.tokens.shards {
+		d.mu.Lock()
+		d.tokens.reserve(shard, tokens)
+		d.mu.Unlock()
 	}
+}
+
+// tokenLocked is accountLocked of a token; hash is that of its names.
+func (d *Directory) tokenLocked(hash uint64, a *accountCell, id domain.TokenID) *tokenCell {
+	if t := d.tokens.find(hash, a, id); t != nil {
+		return t
+	}
+	if len(d.free) == 0 {
+		d.made = min(max(2*d.made, 64), 1<<16)
+		d.free = make([]tokenCell, d.made)
+		onHugePages(d.free)
+	}
+	t := &d.free[0]
+	d.free = d.free[1:]
+	t.account = a
+	d.tokens.add(hash, id, t)
 	return t
 }
 

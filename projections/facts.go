@@ -13,7 +13,7 @@ var (
 	errWrongSubject = errors.New("it is about something else than its subject says")
 )
 
-func (f *fold) factLocked(rec *eventstore.Record, fact *domain.Fact) (is verdict, _ error) {
+func (f *fold) factLocked(rec *eventstore.Record, fact *domain.Fact, hash uint64) (is verdict, _ error) {
 	if _, ok := fact.Event.(domain.Genesis); ok {
 		if rec.Subject != eventstore.GenesisSubject {
 			return is, errWrongSubject
@@ -40,7 +40,7 @@ func (f *fold) factLocked(rec *eventstore.Record, fact *domain.Fact) (is verdict
 	var token *tokenCell
 	state := domain.State{Account: *account.now.Load()}
 	if fact.Token != "" {
-		token = f.directory.tokenLocked(account, fact.Token)
+		token = f.directory.tokenLocked(hash, account, fact.Token)
 		state.Token = *token.token()
 	}
 	if is.void = domain.Void(fact, f.actorLocked(fact.Actor), &state.Account); is.void == "" || without(voidActor) {
@@ -99,7 +99,7 @@ func (f *fold) ownAffair(seq Seq, e domain.Event) error {
 func (f *fold) actorLocked(a domain.Actor) (s domain.State) {
 	if c := f.directory.accounts[a.Account]; c != nil {
 		s.Account = *c.now.Load()
-		if t := c.tokens[a.Token]; t != nil {
+		if t := f.directory.cellLocked(a.Account, a.Token); t != nil {
 			s.Token, s.Ancestors = *t.token(), t.ancestors()
 		}
 	}

@@ -284,6 +284,7 @@ func (f *follower) makeRoom(ctx context.Context) {
 	defer cancel()
 	if u, err := f.log.Usage(ctx); err == nil {
 		f.fold.index.digests.reserve(u.Subjects)
+		f.fold.directory.reserve(u.Subjects)
 	}
 }
 

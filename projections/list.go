@@ -109,7 +109,7 @@ func (d *Directory) candidates(account domain.AccountID, f *Filter) (order []*to
 		return a.order // only ever appended to: what is seen here stays
 	}
 	for _, id := range f.IDs {
-		if c := a.tokens[id]; c != nil && c.born != 0 {
+		if c := d.cellLocked(account, id); c != nil && c.born != 0 {
 			order = append(order, c)
 		}
 	}

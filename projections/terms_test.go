@@ -57,7 +57,7 @@ func TestAnswersAreThoseOfAuthorize(t *testing.T) {
 				line.Above = append([]*domain.Token{above.Token}, above.Above...)
 			}
 			lines = append(lines, line)
-			c := f.directory.tokenLocked(account, tok.ID)
+			c := f.directory.tokenLocked(f.directory.tokens.hash(tok.Account, tok.ID), account, tok.ID)
 			s := f.newSnapshotLocked(c, tok)
 			c.now.Store(s)
 			for i := range tok.Secrets {

@@ -123,16 +123,6 @@ func (u *Usage) usedSince(c *tokenCell, t *domain.Token, at domain.Instant) bool
 	return r.count > 0 && r.last >= int64(at)/1000
 }
 
-// cell returns the cell of a token; nil if it was never issued.
-func (d *Directory) cell(account domain.AccountID, id domain.TokenID) *tokenCell {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	if a := d.accounts[account]; a != nil {
-		return a.tokens[id]
-	}
-	return nil
-}
-
 // works tells whether the verdict is about a token that works.
 func works(v domain.Verdict) bool {
 	switch v {
