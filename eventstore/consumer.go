@@ -11,8 +11,11 @@ import (
 
 // placeTries bounds how often a consumer is made anew because it landed on
 // another server. Each takes some 2 ms. Of three servers one in 200,000 readers
-// then still reads elsewhere, of five one in 800.
-const placeTries = 30
+// then still reads elsewhere, of five one in 800; or more, where servers are slow.
+const (
+	placeTries    = 30
+	placePatience = time.Second
+)
 
 // ownAvoided is how long Read takes the server that comes after a reader of
 // this process's own server was given up: its copy may be what was wrong.
@@ -28,6 +31,7 @@ func (l *JetStream) place(ctx context.Context, nc *nats.Conn, from Seq, inbox st
 		l.member.srv.JetStreamIsStreamCurrent(ownAccount, streamName) {
 		own = l.member.srv.Name()
 	}
+	began := time.Now()
 	for try := 1; ; try++ {
 		made, err := create(ctx, nc, from, inbox)
 		if err != nil {
@@ -36,7 +40,7 @@ func (l *JetStream) place(ctx context.Context, nc *nats.Conn, from Seq, inbox st
 		if made.ConsumerInfo == nil || made.Cluster == nil {
 			return "", nil
 		}
-		if own == "" || made.Cluster.Leader == own || try == placeTries {
+		if own == "" || made.Cluster.Leader == own || try == placeTries || time.Since(began) > placePatience {
 			return made.Cluster.Leader, nil
 		}
 		err = ask(ctx, nc, fmt.Sprintf(server.JSApiConsumerDeleteT, streamName, made.Name), nil, nil)

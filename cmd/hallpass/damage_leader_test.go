@@ -55,7 +55,10 @@ func TestDamagedLeaderStepsDown(t *testing.T) {
 		broken := projections.Open(c.Log(2), projections.Config{Logger: lines.Logger(), Node: projections.NodeConfig{Name: "n3"}})
 		defer broken.Close()
 		err := broken.Ready(eventstoretest.Context(t))
-		return err != nil && lines.Has("revisions 1 to")
+		if err != nil && !lines.Has("revisions 1 to") {
+			t.Fatalf("the damaged node: %v", err)
+		}
+		return err != nil
 	})
 	c.Lead(2)
 
